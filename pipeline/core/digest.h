@@ -1,0 +1,25 @@
+// SHA-256 (FIPS 180-4) by OpenSSL's EVP, which uses the CPU's own instructions.
+#ifndef CORE_DIGEST_H
+#define CORE_DIGEST_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/status.h"
+
+enum { DIGEST_BYTES = 32, DIGEST_TEXT = 65 }; // 64 hexadecimal digits and a zero
+
+struct digest; // a hash in the making
+
+enum status digest_new(struct digest **out, struct error *error);
+void digest_add(struct digest *digest, const void *bytes, size_t size);
+void digest_finish(struct digest *digest, char text[DIGEST_TEXT]); // may be called once
+void digest_free(struct digest *digest);
+
+// The SHA-256 of `size` bytes as text.
+enum status digest_of(char text[DIGEST_TEXT], const void *bytes, size_t size, struct error *error);
+
+// The SHA-256 and size of a whole file, streamed.
+enum status digest_of_file(char text[DIGEST_TEXT], uint64_t *size, const char *path, struct error *error);
+
+#endif

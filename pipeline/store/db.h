@@ -1,0 +1,63 @@
+// The one room that knows SQLite. A connection, prepared statements, transactions, and the schema with its version.
+//
+// Journal mode is TRUNCATE, not WAL: SQLite 3.7.0 to 3.51.2, Debian 12's 3.40.1 among them, can corrupt a database when one
+// connection resets the write-ahead log while another commits (sqlite.org/wal.html#walresetbug). A rollback journal
+// does not have that path, costs one more fsync per transaction, and our transactions are few and large.
+//
+//   struct query *query = NULL;
+//   status = query_open(&query, db, "SELECT path, width FROM image WHERE dataset = ? AND status = ?", error);
+//   if (!status) status = query_bind(query, error, "it", dataset, "ok");
+//   while (!status && query_next(query, &status, error)) use(query_bytes(query, 0, &size), query_integer(query, 1));
+//   query_close(query);
+#ifndef STORE_DB_H
+#define STORE_DB_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/status.h"
+
+struct db;
+struct query;
+
+enum db_mode { DB_CREATE, DB_EXISTING, DB_READ_ONLY };
+
+// Opens the manifest at `path`; DB_CREATE makes it (and its tables) where it is missing, and migrates an older one.
+// A file that is no database, another application's, or of a newer schema is BAD_DATA and is left untouched.
+enum status db_open(struct db **out, const char *path, enum db_mode mode, struct error *error);
+void db_close(struct db *db);
+const char *db_path(const struct db *db);
+
+// Transactions begin IMMEDIATE, so that waiting for another writer happens here and nowhere else. They do not nest.
+enum status db_begin(struct db *db, struct error *error);
+enum status db_commit(struct db *db, struct error *error);
+void db_rollback(struct db *db); // harmless outside a transaction
+
+// A prepared statement. Its parameters are bound by a format with a letter each:
+//   i int64_t   r double   t const char * (NULL is SQL NULL)   b const void *, size_t (bytes)   n nothing: SQL NULL
+enum status query_open(struct query **out, struct db *db, const char *sql, struct error *error);
+enum status query_bind(struct query *query, struct error *error, const char *format, ...); // also resets
+bool query_next(struct query *query, enum status *status, struct error *error); // false at the end or on failure
+void query_close(struct query *query);
+
+int64_t query_integer(struct query *query, int column);
+double query_real(struct query *query, int column);
+bool query_is_null(struct query *query, int column);
+const char *query_text(struct query *query, int column); // "" for NULL; the query's own, until the next step
+const void *query_bytes(struct query *query, int column, size_t *size);
+int query_columns(const struct query *query);
+const char *query_column_name(const struct query *query, int column);
+
+// Binds, runs to the end, resets: for INSERT, UPDATE, DELETE on a query that is kept open.
+enum status query_run(struct query *query, struct error *error, const char *format, ...);
+
+// One statement, once.
+enum status db_run(struct db *db, struct error *error, const char *sql, const char *format, ...);
+// The first column of the first row; *found (may be NULL) says whether there was one. *out stays as it was if not.
+enum status db_integer(struct db *db, int64_t *out, bool *found, struct error *error, const char *sql,
+                       const char *format, ...);
+int64_t db_last_id(struct db *db);
+int64_t db_changes(struct db *db);
+
+#endif

@@ -1,0 +1,193 @@
+-- The manifest: the only channel between the stages, and the place where every question about a dataset or a run is
+-- answered. Names are plain words, because people query them. Views are in reports/views.sql.
+-- Times are Unix seconds (REAL); digests are SHA-256 in hexadecimal; folders are absolute, files below $(WORK) relative to it.
+
+-- A folder of class folders that was scanned. `fingerprint` covers the names, bytes and status of all its images.
+CREATE TABLE dataset (
+  id INTEGER PRIMARY KEY,
+  name TEXT NOT NULL UNIQUE,
+  root BLOB NOT NULL UNIQUE,
+  fingerprint TEXT,
+  images INTEGER NOT NULL DEFAULT 0,
+  quarantined INTEGER NOT NULL DEFAULT 0,
+  scanned_at REAL
+) STRICT;
+
+-- A label. `ordinal` is the network's output index: the place of the name among the dataset's, sorted by bytes.
+CREATE TABLE class (
+  dataset INTEGER NOT NULL REFERENCES dataset(id) ON DELETE CASCADE,
+  ordinal INTEGER NOT NULL CHECK (ordinal >= 0),
+  name TEXT NOT NULL,
+  PRIMARY KEY (dataset, ordinal),
+  UNIQUE (dataset, name)
+) STRICT, WITHOUT ROWID;
+
+-- A source file. `path` is below the dataset's root, byte for byte as the file system has it; `shown` is the same as
+-- printable text. A file that is not a whole, plain image has a status other than 'ok', a reason, and no part in anything.
+CREATE TABLE image (
+  id INTEGER PRIMARY KEY,
+  dataset INTEGER NOT NULL REFERENCES dataset(id) ON DELETE CASCADE,
+  label INTEGER,                  -- class.ordinal
+  path BLOB NOT NULL,
+  shown TEXT NOT NULL,
+  status TEXT NOT NULL CHECK (status IN ('ok', 'quarantined', 'missing')),
+  reason TEXT,                    -- machine word and text, such as 'truncated: Premature end of JPEG file'
+  format TEXT,                    -- 'jpeg', 'png'
+  width INTEGER, height INTEGER,
+  bytes INTEGER NOT NULL,
+  sha256 TEXT,
+  dhash INTEGER,                  -- 64-bit difference hash of the grey image
+  brightness REAL, sharpness REAL,-- mean grey 0..255; variance of the Laplacian
+  frame INTEGER,                  -- the number at the end of the name: A17.jpg -> 17
+  grouping INTEGER,               -- near-duplicate group; NULL until groups are made
+  mtime_ns INTEGER NOT NULL, inode INTEGER NOT NULL,
+  UNIQUE (dataset, path),
+  CHECK (status <> 'ok' OR (label IS NOT NULL AND sha256 IS NOT NULL AND width > 0 AND height > 0)),
+  CHECK (status = 'ok' OR reason IS NOT NULL)
+) STRICT;
+CREATE INDEX image_by_class ON image(dataset, label, frame);
+
+CREATE TABLE split (
+  id INTEGER PRIMARY KEY,
+  dataset INTEGER NOT NULL REFERENCES dataset(id) ON DELETE CASCADE,
+  key TEXT NOT NULL UNIQUE,       -- digest of `parameters`
+  parameters TEXT NOT NULL CHECK (json_valid(parameters)),
+  method TEXT NOT NULL,           -- 'random', ...
+  seed INTEGER NOT NULL,
+  train INTEGER NOT NULL, val INTEGER NOT NULL, test INTEGER NOT NULL, -- images in each part
+  created_at REAL NOT NULL
+) STRICT;
+
+CREATE TABLE split_image (
+  split INTEGER NOT NULL REFERENCES split(id) ON DELETE CASCADE,
+  image INTEGER NOT NULL REFERENCES image(id) ON DELETE CASCADE,
+  part TEXT NOT NULL CHECK (part IN ('train', 'val', 'test')),
+  PRIMARY KEY (split, image)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX split_image_by_image ON split_image(image);
+
+-- Published tensor files [rows, height, width, channels]. `split` is set where rows exist for one part only (augmented).
+CREATE TABLE tensor_set (
+  id INTEGER PRIMARY KEY,
+  kind TEXT NOT NULL CHECK (kind IN ('resized', 'augmented', 'features')),
+  dataset INTEGER NOT NULL REFERENCES dataset(id) ON DELETE CASCADE,
+  split INTEGER REFERENCES split(id) ON DELETE CASCADE,
+  key TEXT NOT NULL UNIQUE,       -- digest of `parameters`
+  parameters TEXT NOT NULL CHECK (json_valid(parameters)),
+  state TEXT NOT NULL CHECK (state IN ('running', 'done', 'failed')),
+  height INTEGER NOT NULL, width INTEGER NOT NULL, channels INTEGER NOT NULL,
+  dtype TEXT NOT NULL CHECK (dtype IN ('U8', 'BF16', 'F32')),
+  rows INTEGER NOT NULL DEFAULT 0,
+  created_at REAL NOT NULL
+) STRICT;
+
+CREATE TABLE tensor_file (
+  tensor_set INTEGER NOT NULL REFERENCES tensor_set(id) ON DELETE CASCADE,
+  ordinal INTEGER NOT NULL,
+  path TEXT NOT NULL UNIQUE,      -- below $(WORK); its name is generated
+  first_row INTEGER NOT NULL, rows INTEGER NOT NULL,
+  bytes INTEGER NOT NULL, sha256 TEXT NOT NULL,
+  PRIMARY KEY (tensor_set, ordinal)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE tensor_row (
+  tensor_set INTEGER NOT NULL REFERENCES tensor_set(id) ON DELETE CASCADE,
+  row INTEGER NOT NULL,           -- over the whole set; its file is the one with first_row <= row < first_row + rows
+  image INTEGER NOT NULL REFERENCES image(id) ON DELETE CASCADE,
+  variant INTEGER NOT NULL DEFAULT 0, -- 0: the image itself; 1..copies: augmented
+  parameters TEXT CHECK (parameters IS NULL OR json_valid(parameters)), -- what the augmentation did
+  PRIMARY KEY (tensor_set, row),
+  UNIQUE (tensor_set, image, variant)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE run (
+  id INTEGER PRIMARY KEY,
+  name TEXT NOT NULL UNIQUE,      -- its folder is $(WORK)/runs/NAME
+  key TEXT NOT NULL UNIQUE,       -- digest of `parameters`
+  parameters TEXT NOT NULL CHECK (json_valid(parameters)),
+  config TEXT NOT NULL,           -- the merged YAML, as in args.yaml
+  state TEXT NOT NULL CHECK (state IN ('running', 'done', 'failed', 'interrupted')),
+  model TEXT NOT NULL,
+  dataset INTEGER NOT NULL REFERENCES dataset(id) ON DELETE CASCADE,
+  split INTEGER NOT NULL REFERENCES split(id) ON DELETE CASCADE,
+  tensor_set INTEGER NOT NULL REFERENCES tensor_set(id) ON DELETE CASCADE,
+  seed INTEGER NOT NULL,
+  precision TEXT NOT NULL CHECK (precision IN ('fp32', 'bf16')),
+  threads INTEGER NOT NULL,
+  isa TEXT NOT NULL,              -- what the kernels used: 'avx512_core_bf16', 'avx2', ...
+  host TEXT NOT NULL,             -- CPU model, cores, kernel
+  versions TEXT NOT NULL CHECK (json_valid(versions)),
+  parameter_count INTEGER NOT NULL, trainable_count INTEGER NOT NULL,
+  epochs_planned INTEGER NOT NULL,
+  best_epoch INTEGER, best_val_accuracy REAL,
+  weights_sha256 TEXT,            -- of last.safetensors' weights, in the order of the layers
+  best_sha256 TEXT,
+  peak_memory INTEGER,            -- bytes of resident memory
+  stopped TEXT,                   -- 'epochs', 'early stopping'
+  started_at REAL NOT NULL, finished_at REAL
+) STRICT;
+
+CREATE TABLE epoch (
+  run INTEGER NOT NULL REFERENCES run(id) ON DELETE CASCADE,
+  epoch INTEGER NOT NULL CHECK (epoch >= 1),
+  train_loss REAL NOT NULL, train_accuracy REAL NOT NULL,
+  val_loss REAL, val_accuracy REAL,
+  lr REAL NOT NULL,
+  seconds REAL NOT NULL,          -- training and validation
+  images_per_second REAL NOT NULL,-- training alone
+  PRIMARY KEY (run, epoch)
+) STRICT, WITHOUT ROWID;
+
+-- What the run's best weights say of one image of a part. `part` of an outside test is 'outside'.
+CREATE TABLE prediction (
+  run INTEGER NOT NULL REFERENCES run(id) ON DELETE CASCADE,
+  image INTEGER NOT NULL REFERENCES image(id) ON DELETE CASCADE,
+  part TEXT NOT NULL CHECK (part IN ('train', 'val', 'test', 'outside')),
+  label INTEGER NOT NULL,         -- class ordinals
+  predicted INTEGER NOT NULL,
+  confidence REAL NOT NULL,       -- softmax of `predicted`
+  label_confidence REAL NOT NULL, -- softmax of `label`
+  label_rank INTEGER NOT NULL CHECK (label_rank >= 1), -- 1: top-1 is right; <= 3: top-3 is
+  second INTEGER, second_confidence REAL,
+  third INTEGER, third_confidence REAL,
+  loss REAL NOT NULL,
+  PRIMARY KEY (run, part, image)
+) STRICT, WITHOUT ROWID;
+
+-- A figure of a run on a part: accuracy, top3_accuracy, macro_f1, ...; low and high bound its 95 % Wilson interval where
+-- it is a proportion.
+CREATE TABLE metric (
+  run INTEGER NOT NULL REFERENCES run(id) ON DELETE CASCADE,
+  part TEXT NOT NULL,
+  name TEXT NOT NULL,
+  value REAL NOT NULL,
+  low REAL, high REAL,
+  images INTEGER NOT NULL,
+  PRIMARY KEY (run, part, name)
+) STRICT, WITHOUT ROWID;
+
+-- One execution of a stage.
+CREATE TABLE stage_log (
+  id INTEGER PRIMARY KEY,
+  stage TEXT NOT NULL,
+  arguments TEXT NOT NULL CHECK (json_valid(arguments)),
+  subject TEXT,                   -- what it worked on: the dataset's or the run's name
+  key TEXT, parameters TEXT CHECK (parameters IS NULL OR json_valid(parameters)),
+  why TEXT,                       -- 'nothing like it was done yet', 'train.epochs changed from 10 to 12', 'up to date'
+  state TEXT NOT NULL CHECK (state IN ('running', 'done', 'failed', 'interrupted')),
+  images INTEGER NOT NULL DEFAULT 0, -- that this execution worked on; 0: nothing to do
+  seconds REAL, images_per_second REAL, peak_memory INTEGER,
+  threads INTEGER NOT NULL, version TEXT NOT NULL,
+  message TEXT,                   -- of a failure
+  pid INTEGER NOT NULL,
+  started_at REAL NOT NULL, finished_at REAL
+) STRICT;
+
+-- A measured figure with the peer's beside it (make bench).
+CREATE TABLE benchmark (
+  id INTEGER PRIMARY KEY,
+  task TEXT NOT NULL, precision TEXT, threads INTEGER NOT NULL, batch INTEGER,
+  value REAL NOT NULL, unit TEXT NOT NULL,
+  peer TEXT, peer_value REAL, ratio REAL,
+  host TEXT NOT NULL, measured_at REAL NOT NULL
+) STRICT;

@@ -1,0 +1,1 @@
+-- Views that people query and reports draw. Made anew whenever a program of another version opens the manifest.
