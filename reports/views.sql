@@ -1,1 +1,171 @@
 -- Views that people query and reports draw. Made anew whenever a program of another version opens the manifest.
+-- Names and columns are promises: new columns go to the end. Runs, datasets and classes appear by name, never by id.
+-- low and high bound the 95 % Wilson score interval (Wilson, 1927) of h hits in n:
+--   (h + z^2/2 -+ z sqrt(h (n - h) / n + z^2/4)) / (n + z^2),  z = 1.959964, z^2 = 3.841459
+
+-- An epoch of a run. images_per_second is of training alone, seconds of training and validation.
+CREATE VIEW learning_curve(run, epoch, train_loss, train_accuracy, val_loss, val_accuracy, lr, seconds, images_per_second,
+                           best) AS
+SELECT run.name, epoch.epoch, train_loss, train_accuracy, val_loss, val_accuracy, lr, seconds, images_per_second,
+       epoch.epoch IS run.best_epoch
+FROM epoch JOIN run ON run.id = epoch.run
+ORDER BY run.name, epoch.epoch;
+
+-- How many images of a label were taken for what. Pairs that never happened have no row. share is of the label's images.
+CREATE VIEW confusion(run, part, label, predicted, images, share, label_ordinal, predicted_ordinal) AS
+SELECT run.name, pairs.part, label.name, predicted.name, pairs.images,
+       1.0 * pairs.images / sum(pairs.images) OVER (PARTITION BY pairs.run, pairs.part, pairs.label),
+       pairs.label, pairs.predicted
+FROM (SELECT run, part, label, predicted, count(*) AS images FROM prediction GROUP BY run, part, label, predicted) AS pairs
+JOIN run ON run.id = pairs.run
+JOIN class AS label ON label.dataset = run.dataset AND label.ordinal = pairs.label
+JOIN class AS predicted ON predicted.dataset = run.dataset AND predicted.ordinal = pairs.predicted
+ORDER BY run.name, pairs.part, pairs.label, pairs.predicted;
+
+-- Precision, recall and F1 of each class, in the order of the ordinals. A class without images has no recall, one that was
+-- never predicted no precision: NULL. F1 = 2 right / (images + predicted).
+CREATE VIEW class_metrics(run, part, label, images, precision, recall, f1, recall_low, recall_high, precision_low,
+                          precision_high, top3, predicted, right, ordinal) AS
+WITH
+  labelled AS (SELECT run, part, label, count(*) AS images, sum(label = predicted) AS right, sum(label_rank <= 3) AS top3
+               FROM prediction GROUP BY run, part, label),
+  guessed AS (SELECT run, part, predicted AS label, count(*) AS predicted FROM prediction GROUP BY run, part, predicted),
+  counted AS (
+    SELECT run.name AS run, parts.part, class.name AS label, class.ordinal, coalesce(labelled.images, 0) AS images,
+           coalesce(guessed.predicted, 0) AS predicted, coalesce(labelled.right, 0) AS right, labelled.top3
+    FROM (SELECT DISTINCT run, part FROM labelled) AS parts
+    JOIN run ON run.id = parts.run
+    JOIN class ON class.dataset = run.dataset
+    LEFT JOIN labelled ON labelled.run = parts.run AND labelled.part = parts.part AND labelled.label = class.ordinal
+    LEFT JOIN guessed ON guessed.run = parts.run AND guessed.part = parts.part AND guessed.label = class.ordinal),
+  bounded AS (
+    SELECT *, (right + 1.92072941034706) / (images + 3.84145882069412) AS recall_centre,
+           1.95996398454005 * sqrt(1.0 * right * (images - right) / nullif(images, 0) + 0.96036470517353)
+             / (images + 3.84145882069412) AS recall_half,
+           (right + 1.92072941034706) / (predicted + 3.84145882069412) AS precision_centre,
+           1.95996398454005 * sqrt(1.0 * right * (predicted - right) / nullif(predicted, 0) + 0.96036470517353)
+             / (predicted + 3.84145882069412) AS precision_half
+    FROM counted)
+SELECT run, part, label, images,
+       1.0 * right / nullif(predicted, 0), 1.0 * right / nullif(images, 0), 2.0 * right / nullif(images + predicted, 0),
+       max(0.0, recall_centre - recall_half), recall_centre + recall_half,
+       max(0.0, precision_centre - precision_half), precision_centre + precision_half,
+       1.0 * top3 / nullif(images, 0), predicted, right, ordinal
+FROM bounded
+ORDER BY run, part, ordinal;
+
+-- Every image that a run's best weights take for something else, the most confident mistake first. path is below the dataset's
+-- folder, as printable text; image is image.id.
+CREATE VIEW misclassified(run, part, path, label, predicted, confidence, label_confidence, label_rank, second,
+                          second_confidence, loss, image) AS
+SELECT run.name, part, image.shown, label.name, predicted.name, confidence, label_confidence, label_rank, second.name,
+       second_confidence, loss, image.id
+FROM prediction
+JOIN run ON run.id = prediction.run
+JOIN image ON image.id = prediction.image
+JOIN class AS label ON label.dataset = run.dataset AND label.ordinal = prediction.label
+JOIN class AS predicted ON predicted.dataset = run.dataset AND predicted.ordinal = prediction.predicted
+LEFT JOIN class AS second ON second.dataset = run.dataset AND second.ordinal = prediction.second
+WHERE prediction.predicted <> prediction.label
+ORDER BY confidence DESC, image.id;
+
+-- The pairs that are mistaken for each other, most images first.
+CREATE VIEW worst_pairs(run, part, label, predicted, images, share) AS
+SELECT run, part, label, predicted, images, share
+FROM confusion WHERE label_ordinal <> predicted_ordinal
+ORDER BY images DESC, share DESC, label_ordinal, predicted_ordinal;
+
+-- Executions of stages that worked on images, newest first. started_at is UTC.
+CREATE VIEW throughput(stage, subject, images, seconds, images_per_second, peak_memory_mib, threads, started_at, state, why) AS
+SELECT stage, subject, images, seconds, images_per_second, peak_memory / 1048576.0, threads,
+       datetime(started_at, 'unixepoch'), state, why
+FROM stage_log
+WHERE images > 0 AND seconds > 0 AND state IN ('done', 'interrupted')
+ORDER BY started_at DESC, id DESC;
+
+-- Finished runs, the best first. Accuracies are of the best epoch's weights; before `evaluate` only val_accuracy is known.
+-- seconds are of all epochs; images_per_second is of training, over all epochs.
+CREATE VIEW leaderboard(run, model, dataset, split, precision, epochs, val_accuracy, val_low, val_high, test_accuracy, test_low,
+                        test_high, val_top3, macro_f1, seconds, images_per_second, parameters, best_epoch, seed,
+                        peak_memory_mib, threads, weights_sha256, best_sha256, finished_at) AS
+SELECT run.name, run.model, dataset.name, split.method, run.precision, epochs.count,
+       coalesce(val.value, run.best_val_accuracy), val.low, val.high, test.value, test.low, test.high, top3.value, f1.value,
+       epochs.seconds, epochs.rate, run.parameter_count, run.best_epoch, run.seed, run.peak_memory / 1048576.0, run.threads,
+       run.weights_sha256, run.best_sha256, datetime(run.finished_at, 'unixepoch')
+FROM run
+JOIN dataset ON dataset.id = run.dataset
+JOIN split ON split.id = run.split
+LEFT JOIN (SELECT run, count(*) AS count, sum(seconds) AS seconds, count(*) / sum(1.0 / images_per_second) AS rate
+           FROM epoch GROUP BY run) AS epochs ON epochs.run = run.id
+LEFT JOIN metric AS val ON val.run = run.id AND val.part = 'val' AND val.name = 'accuracy'
+LEFT JOIN metric AS test ON test.run = run.id AND test.part = 'test' AND test.name = 'accuracy'
+LEFT JOIN metric AS top3 ON top3.run = run.id AND top3.part = 'val' AND top3.name = 'top3_accuracy'
+LEFT JOIN metric AS f1 ON f1.run = run.id AND f1.part = 'val' AND f1.name = 'macro_f1'
+WHERE run.state = 'done'
+ORDER BY coalesce(val.value, run.best_val_accuracy) DESC, run.name;
+
+-- The figures of each run on each part.
+CREATE VIEW run_metrics(run, part, name, value, low, high, images) AS
+SELECT run.name, part, metric.name, value, low, high, images FROM metric JOIN run ON run.id = metric.run
+ORDER BY run.name, part, metric.name;
+
+-- What each run was made from, a row for each setting: to see how two runs differ, compare their rows.
+CREATE VIEW run_settings(run, setting, value) AS
+SELECT run.name, setting.key, setting.value FROM run, json_each(run.parameters) AS setting
+ORDER BY run.name, setting.key;
+
+-- Files that are no whole, plain images, and why.
+CREATE VIEW quarantine(dataset, path, status, reason) AS
+SELECT dataset.name, shown, status, reason FROM image JOIN dataset ON dataset.id = image.dataset WHERE status <> 'ok'
+ORDER BY dataset.name, shown;
+
+-- The rows that a run trains on; parameters are those of a materialised augmentation.
+CREATE VIEW training_images(run, path, label, variant, parameters, image, tensor_set, tensor_row) AS
+SELECT run.name, image.shown, class.name, tensor_row.variant, tensor_row.parameters, image.id, run.tensor_set, tensor_row.row
+FROM run
+JOIN split_image ON split_image.split = run.split AND split_image.part = 'train'
+JOIN image ON image.id = split_image.image
+JOIN class ON class.dataset = image.dataset AND class.ordinal = image.label
+JOIN tensor_row ON tensor_row.tensor_set = run.tensor_set AND tensor_row.image = split_image.image;
+
+-- A run in a column of items and values: the first page of its report.
+CREATE VIEW run_summary(run, item, value, place) AS
+WITH total AS (SELECT run, count(*) AS epochs, sum(seconds) AS seconds, count(*) / sum(1.0 / images_per_second) AS rate
+               FROM epoch GROUP BY run)
+SELECT name, 'model', format('%s, %,d parameters (%,d trained)', model, parameter_count, trainable_count), 1 FROM run
+UNION ALL
+SELECT run.name, 'dataset', format('%s: %,d images in %d classes, %,d quarantined', dataset.name,
+       (SELECT count(*) FROM image WHERE image.dataset = dataset.id AND status = 'ok'),
+       (SELECT count(*) FROM class WHERE class.dataset = dataset.id),
+       (SELECT count(*) FROM image WHERE image.dataset = dataset.id AND status = 'quarantined')), 2
+FROM run JOIN dataset ON dataset.id = run.dataset
+UNION ALL
+SELECT run.name, 'split', format('%s, seed %d: %,d train, %,d val, %,d test', method, split.seed, train, val, test), 3
+FROM run JOIN split ON split.id = run.split
+UNION ALL
+SELECT run.name, 'input', format('%d x %d, %s', height, width, kind), 4
+FROM run JOIN tensor_set ON tensor_set.id = run.tensor_set
+UNION ALL
+SELECT name, 'state', state || coalesce(', stopped by ' || stopped, ''), 5 FROM run
+UNION ALL
+SELECT name, 'epochs', format('%d of %d, best %s', coalesce(epochs, 0), epochs_planned, coalesce(best_epoch, 'unknown')), 6
+FROM run LEFT JOIN total ON total.run = run.id
+UNION ALL
+SELECT name, 'training', format('%.1f s, %,d images/s', seconds, CAST(round(rate) AS INTEGER)), 7 FROM run JOIN total ON total.run = run.id
+UNION ALL
+SELECT name, 'precision', format('%s on %d threads, %s', precision, threads, isa), 8 FROM run
+UNION ALL
+SELECT name, 'peak memory', format('%,d MiB', peak_memory >> 20), 9 FROM run WHERE peak_memory IS NOT NULL
+UNION ALL
+SELECT name, 'host', host, 10 FROM run
+UNION ALL
+SELECT name, 'seed', format('%d', seed), 11 FROM run
+UNION ALL
+SELECT name, 'started', datetime(started_at, 'unixepoch') || ' UTC', 12 FROM run
+UNION ALL
+SELECT name, 'best weights', best_sha256, 13 FROM run WHERE best_sha256 IS NOT NULL
+UNION ALL
+SELECT name, 'last weights', weights_sha256, 14 FROM run WHERE weights_sha256 IS NOT NULL
+UNION ALL
+SELECT name, 'run key', key, 15 FROM run
+ORDER BY 1, 4;
