@@ -1,0 +1,99 @@
+// Training runs in the manifest: the run with all that its result depends on, its epochs, predictions and
+// metrics.
+//
+//   running -> done | failed | interrupted        run_insert, run_set_state, run_finish; an interrupted one
+//   goes to running again
+//
+// An old run is never overwritten: another key of the same name gets NAME-2, NAME-3, ...
+#ifndef STORE_RUNS_H
+#define STORE_RUNS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/digest.h"
+#include "store/db.h"
+
+// The folder below $(WORK) that holds the runs' folders.
+#define RUN_FOLDER "runs"
+
+enum { RUN_NAME_LIMIT = 256 };
+
+// What a run is, fixed when it starts.
+struct run_row {
+  const char *name, *key, *parameters, *config, *model;
+  int64_t dataset, split, tensor_set, seed;
+  const char *precision, *isa, *host, *versions;
+  int threads;
+  int64_t parameter_count, trainable_count, epochs_planned;
+};
+
+// What later stages need to know of a run.
+struct run_found {
+  int64_t id, dataset, split, tensor_set, seed;
+  char name[RUN_NAME_LIMIT], key[DIGEST_TEXT], state[16], model[64], precision[8];
+  char weights_sha256[DIGEST_TEXT], best_sha256[DIGEST_TEXT]; // "" where not known yet
+  int best_epoch, epochs_planned, epochs;                     // epochs: rows
+  double best_val_accuracy;                                   // NaN where there is none
+};
+
+struct epoch_row {
+  int epoch;
+  double train_loss, train_accuracy, val_loss, val_accuracy; // NaN: no validation
+  double lr, seconds, images_per_second;
+};
+
+struct run_result {
+  int best_epoch;
+  double best_val_accuracy; // NaN: no validation
+  const char *weights_sha256, *best_sha256;
+  int64_t peak_memory;
+  const char *stopped; // "epochs", "early stopping"
+};
+
+struct prediction_row {
+  int64_t image;
+  int label, predicted, label_rank;
+  double confidence, label_confidence, loss;
+  int second, third; // -1: there are fewer classes
+  double second_confidence, third_confidence;
+};
+
+struct metric_row {
+  char name[48];
+  double value;     // NaN rows are not written
+  double low, high; // NaN: no interval
+  uint64_t images;
+};
+
+// By key, or by name; exactly one of them is given.
+enum status run_find(struct db *db, const char *key, const char *name, struct run_found *out, bool *found,
+                     struct error *error);
+
+// `base` if no run has that name, else base-2, base-3, ...
+enum status run_free_name(struct db *db, const char *base, char out[RUN_NAME_LIMIT], struct error *error);
+
+// The latest run called `base` or base-N, and its parameters JSON (free it). For saying what changed, and for
+// going on from it.
+enum status run_latest(struct db *db, const char *base, struct run_found *out, char **parameters, bool *found,
+                       struct error *error);
+
+// Inserts the run in state running together with epochs that it takes over from another; one transaction.
+enum status run_insert(struct db *db, const struct run_row *row, const struct epoch_row *epochs, size_t count,
+                       int64_t *id, struct error *error);
+enum status run_set_state(struct db *db, int64_t id, const char *state, struct error *error);
+
+// Writes epochs 1 ... count, which replace what is there, and removes later ones: a checkpoint's history is
+// the truth after a kill.
+enum status run_set_epochs(struct db *db, int64_t id, const struct epoch_row *epochs, size_t count,
+                           struct error *error);
+enum status run_add_epoch(struct db *db, int64_t id, const struct epoch_row *epoch, struct error *error);
+enum status run_finish(struct db *db, int64_t id, const struct run_result *result, struct error *error);
+
+// Replaces the predictions and metrics of a run on a part; one transaction.
+enum status run_set_evaluation(struct db *db, int64_t id, const char *part,
+                               const struct prediction_row *predictions, size_t count,
+                               const struct metric_row *metrics, size_t metric_count, struct error *error);
+
+#endif
