@@ -36,7 +36,7 @@ UNIT_PROGRAMS := $(UNIT_TESTS:%=$(BUILD)/tests/%)
 
 .DELETE_ON_ERROR:
 .PHONY: all unit clean
-all: $(STAGE_PROGRAMS)
+all: $(LIB) $(STAGE_PROGRAMS)
 
 $(BUILD)/%.c.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)

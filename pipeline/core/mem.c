@@ -1,5 +1,6 @@
 #include "core/mem.h"
 
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -35,8 +36,7 @@ enum status mem_aligned(void **out, size_t count, size_t size, const char *what,
   return OK;
 }
 
-enum status mem_grow(void **array, size_t *capacity, size_t needed, size_t size, const char *what,
-                     struct error *error)
+enum status mem_grow(void **array, size_t *capacity, size_t needed, size_t size, const char *what, struct error *error)
 {
   if (needed <= *capacity) return OK;
   size_t grown = *capacity ? *capacity : 16;

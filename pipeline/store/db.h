@@ -9,6 +9,9 @@
 //   if (!status) status = query_bind(query, error, "it", dataset, "ok");
 //   while (!status && query_next(query, &status, error)) use(query_bytes(query, 0, &size), query_integer(query, 1));
 //   query_close(query);
+//
+// A query that was stopped before its last row holds a read lock until query_bind or query_close: close it before a
+// transaction, or writers in other processes wait for it.
 #ifndef STORE_DB_H
 #define STORE_DB_H
 
@@ -23,21 +26,25 @@ struct query;
 
 enum db_mode { DB_CREATE, DB_EXISTING, DB_READ_ONLY };
 
-// Opens the manifest at `path`; DB_CREATE makes it (and its tables) where it is missing, and migrates an older one.
-// A file that is no database, another application's, or of a newer schema is BAD_DATA and is left untouched.
+// Opens the manifest at `path`. DB_CREATE makes it where it is missing (its folder must be there). DB_CREATE and DB_EXISTING
+// migrate an older one and make the views anew if they are not this program's; DB_READ_ONLY changes nothing.
+// A file that is no database, another application's, of a newer schema, or has triggers (ours has none: somebody wants his
+// SQL run) is BAD_DATA and is left untouched. A missing one is FAILED.
 enum status db_open(struct db **out, const char *path, enum db_mode mode, struct error *error);
 void db_close(struct db *db);
 const char *db_path(const struct db *db);
 
 // Transactions begin IMMEDIATE, so that waiting for another writer happens here and nowhere else. They do not nest.
 enum status db_begin(struct db *db, struct error *error);
-enum status db_commit(struct db *db, struct error *error);
+enum status db_commit(struct db *db, struct error *error); // a failed one is rolled back
 void db_rollback(struct db *db); // harmless outside a transaction
 
 // A prepared statement. Its parameters are bound by a format with a letter each:
 //   i int64_t   r double   t const char * (NULL is SQL NULL)   b const void *, size_t (bytes)   n nothing: SQL NULL
 enum status query_open(struct query **out, struct db *db, const char *sql, struct error *error);
-enum status query_bind(struct query *query, struct error *error, const char *format, ...); // also resets
+// Each argument must have exactly the type of its letter: a literal is written (int64_t)1, not 1. Values are copied. Also
+// resets the query. BAD_USAGE if the count of letters is not the count of parameters.
+enum status query_bind(struct query *query, struct error *error, const char *format, ...);
 bool query_next(struct query *query, enum status *status, struct error *error); // false at the end or on failure
 void query_close(struct query *query);
 

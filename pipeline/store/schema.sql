@@ -1,6 +1,14 @@
 -- The manifest: the only channel between the stages, and the place where every question about a dataset or a run is
 -- answered. Names are plain words, because people query them. Views are in reports/views.sql.
 -- Times are Unix seconds (REAL); digests are SHA-256 in hexadecimal; folders are absolute, files below $(WORK) relative to it.
+-- `parameters`, `arguments` and `versions` are JSON. No CHECK (json_valid()) here, nor json_extract() in a view that our programs
+-- read: SQLite 3.40 counts JSON functions as unsafe in a schema once trusted_schema is off, as it is in every connection of ours.
+
+-- Facts about the manifest itself: 'views' is the SHA-256 of the text that its views were made from.
+CREATE TABLE meta (
+  key TEXT PRIMARY KEY,
+  value TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
 
 -- A folder of class folders that was scanned. `fingerprint` covers the names, bytes and status of all its images.
 CREATE TABLE dataset (
@@ -51,7 +59,7 @@ CREATE TABLE split (
   id INTEGER PRIMARY KEY,
   dataset INTEGER NOT NULL REFERENCES dataset(id) ON DELETE CASCADE,
   key TEXT NOT NULL UNIQUE,       -- digest of `parameters`
-  parameters TEXT NOT NULL CHECK (json_valid(parameters)),
+  parameters TEXT NOT NULL,
   method TEXT NOT NULL,           -- 'random', ...
   seed INTEGER NOT NULL,
   train INTEGER NOT NULL, val INTEGER NOT NULL, test INTEGER NOT NULL, -- images in each part
@@ -73,7 +81,7 @@ CREATE TABLE tensor_set (
   dataset INTEGER NOT NULL REFERENCES dataset(id) ON DELETE CASCADE,
   split INTEGER REFERENCES split(id) ON DELETE CASCADE,
   key TEXT NOT NULL UNIQUE,       -- digest of `parameters`
-  parameters TEXT NOT NULL CHECK (json_valid(parameters)),
+  parameters TEXT NOT NULL,
   state TEXT NOT NULL CHECK (state IN ('running', 'done', 'failed')),
   height INTEGER NOT NULL, width INTEGER NOT NULL, channels INTEGER NOT NULL,
   dtype TEXT NOT NULL CHECK (dtype IN ('U8', 'BF16', 'F32')),
@@ -95,7 +103,7 @@ CREATE TABLE tensor_row (
   row INTEGER NOT NULL,           -- over the whole set; its file is the one with first_row <= row < first_row + rows
   image INTEGER NOT NULL REFERENCES image(id) ON DELETE CASCADE,
   variant INTEGER NOT NULL DEFAULT 0, -- 0: the image itself; 1..copies: augmented
-  parameters TEXT CHECK (parameters IS NULL OR json_valid(parameters)), -- what the augmentation did
+  parameters TEXT, -- what the augmentation did
   PRIMARY KEY (tensor_set, row),
   UNIQUE (tensor_set, image, variant)
 ) STRICT, WITHOUT ROWID;
@@ -104,7 +112,7 @@ CREATE TABLE run (
   id INTEGER PRIMARY KEY,
   name TEXT NOT NULL UNIQUE,      -- its folder is $(WORK)/runs/NAME
   key TEXT NOT NULL UNIQUE,       -- digest of `parameters`
-  parameters TEXT NOT NULL CHECK (json_valid(parameters)),
+  parameters TEXT NOT NULL,
   config TEXT NOT NULL,           -- the merged YAML, as in args.yaml
   state TEXT NOT NULL CHECK (state IN ('running', 'done', 'failed', 'interrupted')),
   model TEXT NOT NULL,
@@ -116,7 +124,7 @@ CREATE TABLE run (
   threads INTEGER NOT NULL,
   isa TEXT NOT NULL,              -- what the kernels used: 'avx512_core_bf16', 'avx2', ...
   host TEXT NOT NULL,             -- CPU model, cores, kernel
-  versions TEXT NOT NULL CHECK (json_valid(versions)),
+  versions TEXT NOT NULL,
   parameter_count INTEGER NOT NULL, trainable_count INTEGER NOT NULL,
   epochs_planned INTEGER NOT NULL,
   best_epoch INTEGER, best_val_accuracy REAL,
@@ -170,9 +178,9 @@ CREATE TABLE metric (
 CREATE TABLE stage_log (
   id INTEGER PRIMARY KEY,
   stage TEXT NOT NULL,
-  arguments TEXT NOT NULL CHECK (json_valid(arguments)),
+  arguments TEXT NOT NULL,
   subject TEXT,                   -- what it worked on: the dataset's or the run's name
-  key TEXT, parameters TEXT CHECK (parameters IS NULL OR json_valid(parameters)),
+  key TEXT, parameters TEXT,
   why TEXT,                       -- 'nothing like it was done yet', 'train.epochs changed from 10 to 12', 'up to date'
   state TEXT NOT NULL CHECK (state IN ('running', 'done', 'failed', 'interrupted')),
   images INTEGER NOT NULL DEFAULT 0, -- that this execution worked on; 0: nothing to do

@@ -1,0 +1,106 @@
+#include "core/digest.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <openssl/evp.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/mem.h"
+
+struct digest {
+  EVP_MD_CTX *context;
+};
+
+enum status digest_new(struct digest **out, struct error *error)
+{
+  struct digest *digest = NULL;
+  *out = NULL;
+  enum status status = mem_zeroed((void **)&digest, 1, sizeof *digest, "a digest", error);
+  if (status) return status;
+  digest->context = EVP_MD_CTX_new();
+  if (!digest->context || EVP_DigestInit_ex(digest->context, EVP_sha256(), NULL) != 1) {
+    digest_free(digest);
+    return fail(error, FAILED, "OpenSSL has no SHA-256 here");
+  }
+  *out = digest;
+  return OK;
+}
+
+// Update and final of a started SHA-256 do not fail: OpenSSL's own return values there are for engines we do
+// not use.
+void digest_add(struct digest *digest, const void *bytes, size_t size)
+{
+  if (size) EVP_DigestUpdate(digest->context, bytes, size);
+}
+
+void digest_finish(struct digest *digest, char text[DIGEST_TEXT])
+{
+  static const char digits[] = "0123456789abcdef";
+  unsigned char bytes[EVP_MAX_MD_SIZE] = {0};
+  EVP_DigestFinal_ex(digest->context, bytes, NULL);
+  for (int i = 0; i < DIGEST_BYTES; i++) {
+    text[2 * i] = digits[bytes[i] >> 4];
+    text[2 * i + 1] = digits[bytes[i] & 15];
+  }
+  text[2 * DIGEST_BYTES] = '\0';
+}
+
+void digest_free(struct digest *digest)
+{
+  if (!digest) return;
+  EVP_MD_CTX_free(digest->context);
+  free(digest);
+}
+
+enum status digest_of(char text[DIGEST_TEXT], const void *bytes, size_t size, struct error *error)
+{
+  struct digest *digest = NULL;
+  enum status status = digest_new(&digest, error);
+  if (status) return status;
+  digest_add(digest, bytes, size);
+  digest_finish(digest, text);
+  digest_free(digest);
+  return OK;
+}
+
+static enum status add_all(struct digest *digest, int fd, uint64_t *size, const char *path, struct error *error)
+{
+  enum { BLOCK = 1 << 18 };
+  void *block = NULL;
+  enum status status = mem_zeroed(&block, 1, BLOCK, "a read buffer", error);
+  *size = 0;
+  while (!status) {
+    ssize_t got = read(fd, block, BLOCK);
+    if (got == 0) break;
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) {
+      status = fail_errno(error, "cannot read %s", path);
+      break;
+    }
+    digest_add(digest, block, (size_t)got);
+    *size += (uint64_t)got;
+  }
+  free(block);
+  return status;
+}
+
+enum status digest_of_file(char text[DIGEST_TEXT], uint64_t *size, const char *path, struct error *error)
+{
+  struct digest *digest = NULL;
+  int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+  if (fd < 0) return fail_errno(error, "cannot open %s", path);
+  struct stat info;
+  enum status status = OK;
+  if (fstat(fd, &info) < 0)
+    status = fail_errno(error, "cannot read %s", path);
+  else if (!S_ISREG(info.st_mode))
+    status = fail(error, BAD_DATA, "%s: not a plain file", path);
+  if (!status) status = digest_new(&digest, error);
+  if (!status) status = add_all(digest, fd, size, path, error);
+  if (!status) digest_finish(digest, text);
+  digest_free(digest);
+  close(fd);
+  return status;
+}
