@@ -26,14 +26,15 @@ enum status path_join(char out[PATH_LIMIT], const char *folder, const char *name
 enum status folder_make(const char *path, struct error *error);
 
 // Opens a plain file below the folder `root` (a descriptor) for reading without following any link out of it, without
-// blocking on a FIFO: openat2(RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS), or a walk of components where the kernel lacks it.
-// *out is the descriptor, *size the file's length. BAD_DATA for anything that is not a plain file.
+// blocking on a FIFO: openat2(RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS), or a walk of components where the kernel lacks
+// it. *out is the descriptor, *size the file's length. BAD_DATA for anything that is not a plain file.
 enum status file_open_beneath(int *out, uint64_t *size, int root, const char *path, struct error *error);
 
 // Reads a whole file into *bytes (free it); BAD_DATA if it is longer than `limit`.
 enum status file_read(uint8_t **bytes, size_t *size, const char *path, size_t limit, struct error *error);
 
-// Reads exactly `size` bytes at the descriptor's current place; a shorter file is BAD_DATA. Retries EINTR and short reads.
+// Reads exactly `size` bytes at the descriptor's current place; a shorter file is BAD_DATA. Retries EINTR and short
+// reads.
 enum status file_read_exactly(int fd, void *bytes, size_t size, const char *path, struct error *error);
 
 // Writes all bytes; retries EINTR and short writes.

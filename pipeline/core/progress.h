@@ -1,5 +1,5 @@
-// A progress bar with rate and time to go on stderr when it is a terminal (NO_COLOR and TERM=dumb honoured, resized with
-// the window); nothing but a line a step otherwise. Thread safe: progress_add may be called from an OpenMP team.
+// A progress bar with rate and time to go on stderr when it is a terminal (NO_COLOR and TERM=dumb honoured, resized
+// with the window); nothing but a line a step otherwise. Thread safe: progress_add may be called from an OpenMP team.
 //
 //   resize  [=========>          ]  48%  4,176/8,700  2,310 images/s  ETA 0:02
 #ifndef CORE_PROGRESS_H
@@ -24,5 +24,8 @@ void progress_add(struct progress *progress, uint64_t count);
 void progress_clear(struct progress *progress); // before another line is printed; drawn again by the next add
 void progress_stop(struct progress *progress);  // removes the bar
 double progress_seconds(const struct progress *progress);
+
+// The bar's text as it would stand after `done` in `seconds`, cut to size - 1 columns.
+void progress_line(const struct progress *progress, uint64_t done, double seconds, char *out, int size);
 
 #endif

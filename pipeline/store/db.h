@@ -1,7 +1,7 @@
 // The one room that knows SQLite. A connection, prepared statements, transactions, and the schema with its version.
 //
-// Journal mode is TRUNCATE, not WAL: SQLite 3.7.0 to 3.51.2, Debian 12's 3.40.1 among them, can corrupt a database when one
-// connection resets the write-ahead log while another commits (sqlite.org/wal.html#walresetbug). A rollback journal
+// Journal mode is TRUNCATE, not WAL: SQLite 3.7.0 to 3.51.2, Debian 12's 3.40.1 among them, can corrupt a database when
+// one connection resets the write-ahead log while another commits (sqlite.org/wal.html#walresetbug). A rollback journal
 // does not have that path, costs one more fsync per transaction, and our transactions are few and large.
 //
 //   struct query *query = NULL;
@@ -26,10 +26,10 @@ struct query;
 
 enum db_mode { DB_CREATE, DB_EXISTING, DB_READ_ONLY };
 
-// Opens the manifest at `path`. DB_CREATE makes it where it is missing (its folder must be there). DB_CREATE and DB_EXISTING
-// migrate an older one and make the views anew if they are not this program's; DB_READ_ONLY changes nothing.
-// A file that is no database, another application's, of a newer schema, or has triggers (ours has none: somebody wants his
-// SQL run) is BAD_DATA and is left untouched. A missing one is FAILED.
+// Opens the manifest at `path`. DB_CREATE makes it where it is missing (its folder must be there). DB_CREATE and
+// DB_EXISTING migrate an older one and make the views anew if they are not this program's; DB_READ_ONLY changes
+// nothing. A file that is no database, another application's, of a newer schema, or has triggers (ours has none:
+// somebody wants his SQL run) is BAD_DATA and is left untouched. A missing one is FAILED.
 enum status db_open(struct db **out, const char *path, enum db_mode mode, struct error *error);
 void db_close(struct db *db);
 const char *db_path(const struct db *db);
@@ -37,13 +37,13 @@ const char *db_path(const struct db *db);
 // Transactions begin IMMEDIATE, so that waiting for another writer happens here and nowhere else. They do not nest.
 enum status db_begin(struct db *db, struct error *error);
 enum status db_commit(struct db *db, struct error *error); // a failed one is rolled back
-void db_rollback(struct db *db); // harmless outside a transaction
+void db_rollback(struct db *db);                           // harmless outside a transaction
 
 // A prepared statement. Its parameters are bound by a format with a letter each:
 //   i int64_t   r double   t const char * (NULL is SQL NULL)   b const void *, size_t (bytes)   n nothing: SQL NULL
 enum status query_open(struct query **out, struct db *db, const char *sql, struct error *error);
-// Each argument must have exactly the type of its letter: a literal is written (int64_t)1, not 1. Values are copied. Also
-// resets the query. BAD_USAGE if the count of letters is not the count of parameters.
+// Each argument must have exactly the type of its letter: a literal is written (int64_t)1, not 1. Values are copied.
+// Also resets the query. BAD_USAGE if the count of letters is not the count of parameters.
 enum status query_bind(struct query *query, struct error *error, const char *format, ...);
 bool query_next(struct query *query, enum status *status, struct error *error); // false at the end or on failure
 void query_close(struct query *query);

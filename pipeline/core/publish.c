@@ -1,0 +1,101 @@
+// Publication: see core/files.h. A file is under its name only when it is whole and on the disk.
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "core/files.h"
+
+// The folder of `path` into out: "a/b" -> "a", "b" -> ".", "/b" -> "/".
+static void folder_of(char out[PATH_LIMIT], const char *path)
+{
+  const char *slash = strrchr(path, '/');
+  size_t length = slash ? (size_t)(slash - path) : 0;
+  if (!slash)
+    out[length++] = '.';
+  else if (length == 0)
+    out[length++] = '/';
+  else
+    memcpy(out, path, length);
+  out[length] = '\0';
+}
+
+// A new file beside the target, as rename cannot leave the file system. Not mkstemp: its mode is 0600 whatever the
+// umask, and a published file is as readable as any other that this person makes. The dot keeps it out of walks over
+// results.
+static int create_temporary(char out[PATH_LIMIT], const char *folder)
+{
+  for (int attempt = 0; attempt < 1000; attempt++) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    char name[64];
+    snprintf(name, sizeof name, ".publishing-%ld-%ld-%d", (long)getpid(), now.tv_nsec, attempt);
+    if (path_join(out, folder, name, NULL)) return errno = ENAMETOOLONG, -1;
+    int fd = open(out, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (fd >= 0 || errno != EEXIST) return fd;
+  }
+  return -1;
+}
+
+enum status publication_open(struct publication *file, const char *path, struct error *error)
+{
+  char folder[PATH_LIMIT];
+  *file = (struct publication){.fd = -1};
+  enum status status = path_join(file->path, "", path, error);
+  if (status) return status;
+  folder_of(folder, file->path);
+  file->fd = create_temporary(file->temporary, folder);
+  if (file->fd < 0) {
+    file->temporary[0] = '\0';
+    return fail_errno(error, "cannot write into the folder %s", folder);
+  }
+  file->stream = fdopen(file->fd, "w+");
+  if (file->stream) return OK;
+  status = fail_errno(error, "cannot write %s", path);
+  publication_discard(file);
+  return status;
+}
+
+static enum status sync_folder(const char *path, struct error *error)
+{
+  char folder[PATH_LIMIT];
+  folder_of(folder, path);
+  int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return fail_errno(error, "cannot open the folder %s", folder);
+  // Never again after a failure: the kernel drops what it could not write, and a second call would say OK.
+  enum status status = fsync(fd) < 0 ? fail_errno(error, "cannot sync the folder %s", folder) : OK;
+  close(fd);
+  return status;
+}
+
+enum status publication_commit(struct publication *file, struct error *error)
+{
+  enum status status = OK;
+  if (fflush(file->stream) != 0 || ferror(file->stream)) status = fail_errno(error, "cannot write %s", file->path);
+  if (!status && fsync(file->fd) < 0) status = fail_errno(error, "cannot sync %s", file->path);
+  int closed = fclose(file->stream);
+  file->stream = NULL;
+  file->fd = -1;
+  if (!status && closed != 0) status = fail_errno(error, "cannot close %s", file->path);
+  if (!status && rename(file->temporary, file->path) < 0)
+    status = fail_errno(error, "cannot give %s its name", file->path);
+  if (!status) {
+    file->committed = true;
+    return sync_folder(file->path, error);
+  }
+  publication_discard(file);
+  return status;
+}
+
+void publication_discard(struct publication *file)
+{
+  if (file->committed || !file->temporary[0]) return;
+  if (file->stream)
+    fclose(file->stream);
+  else if (file->fd >= 0)
+    close(file->fd);
+  unlink(file->temporary);
+  *file = (struct publication){.fd = -1};
+}
