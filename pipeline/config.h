@@ -1,6 +1,6 @@
 // The configuration of an experiment: a YAML file and `--set key=value` over it, checked against one table of keys
-// (config_keys.c) that holds each key's type, range, default and help. An unknown key is an error with a suggestion; a bad value
-// names file, line, column, value and what is allowed. Keys are dotted: train.epochs.
+// (config_keys.c) that holds each key's type, range, default and help. An unknown key is an error with a suggestion; a
+// bad value names file, line, column, value and what is allowed. Keys are dotted: train.epochs.
 #ifndef PIPELINE_CONFIG_H
 #define PIPELINE_CONFIG_H
 
@@ -13,7 +13,8 @@
 
 struct config;
 
-// `path` may be NULL: defaults alone. Later `sets` win. BAD_USAGE for everything that a person can mend in the file.
+// `path` may be NULL: defaults alone. Each of `sets` is "key=value", or "key+=value" to add to a list; later ones win. A list of
+// words takes several at once (evaluate.parts=val,test); the value of another list is one item, whatever is in it. BAD_USAGE for everything that a person can mend in the file.
 // Hostile files (aliases, depth over 64, more than 64 KiB, duplicate keys, NaN) are refused.
 enum status config_load(struct config **out, const char *path, char *const *sets, size_t set_count,
                         struct error *error);
