@@ -6,8 +6,12 @@
 # make help                     the rest
 
 BUILD ?= build
-CC ?= gcc
-CXX ?= g++
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+ifeq ($(origin CXX),default)
+CXX := g++
+endif
 OPT ?= -O2 -g
 SANITIZE ?=
 
@@ -26,6 +30,10 @@ LDFLAGS += -fsanitize=$(SANITIZE)
 endif
 
 LIB_SOURCES := $(shell find pipeline -name '*.c') $(shell find pipeline -name '*.cpp')
+MACHINE := $(shell $(CC) -dumpmachine | cut -d- -f1)
+ifneq ($(MACHINE),x86_64)
+LIB_SOURCES := $(filter-out %_avx2.c %_avx512.c,$(LIB_SOURCES))
+endif
 STAGES := $(basename $(notdir $(wildcard stages/*.c)))
 UNIT_TESTS := $(basename $(notdir $(wildcard tests/unit/*.c)))
 
@@ -55,6 +63,15 @@ $(BUILD)/stages/%: $(BUILD)/stages/%.c.o $(LIB)
 
 $(BUILD)/tests/%: $(BUILD)/tests/unit/%.c.o $(LIB)
 	$(CC) $(LDFLAGS) $< $(LIB) $(LDLIBS) -lcmocka -o $@
+
+# Kernels are compiled for their own instruction set and chosen when the program starts (engine/kernels/select.c).
+KERNELS := $(BUILD)/pipeline/engine/kernels
+$(KERNELS)/%.c.o: CFLAGS += -O3 -ffp-contract=fast
+ifeq ($(MACHINE),x86_64)
+$(KERNELS)/fp32_avx2.c.o: CFLAGS += -mavx2 -mfma
+$(KERNELS)/fp32_avx512.c.o: CFLAGS += -mavx512f -mavx512bw -mavx512dq -mavx512vl -mfma
+$(KERNELS)/bf16_avx512.c.o: CFLAGS += -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512bf16 -mfma
+endif
 
 # SQL text becomes a string in a generated header: tables and views travel inside the programs.
 $(BUILD)/pipeline/store/db.c.o: $(BUILD)/generated/schema_sql.h $(BUILD)/generated/views_sql.h

@@ -1,0 +1,80 @@
+// The arithmetic of the fast path, one table per instruction set and activation type. Layers are written once against
+// this table; the same template (kernels.inc) is compiled for each entry.
+//
+//   generic       fp32  16-byte vectors: SSE2, NEON, anything
+//   avx2          fp32  32-byte vectors with FMA
+//   avx512        fp32  64-byte vectors
+//   avx512_bf16   bf16  activations and factors in bf16, sums in fp32 (VDPBF16PS)
+//
+// Elements are float or bf16 as `dtype` says; strides count elements. All kernels are single threaded: parallelism is
+// over images. Sums run in an order that depends on the shapes alone.
+#ifndef ENGINE_KERNELS_KERNELS_H
+#define ENGINE_KERNELS_KERNELS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "engine/tensor.h"
+
+enum { KERNEL_SEGMENTS = 8 }; // rows of a convolution kernel, at most
+
+// The left factor of a product: M rows that the network's feature maps hold already. Row m is the concatenation of
+// `segments` runs of `k` elements, run s at base[s] + m * stride. A 1x1 convolution has one run (a pixel's channels); a
+// 3x3 convolution three (kernel rows), each of 3 * C elements, with stride = the step between output pixels.
+// bf16 reads one element more where k is odd: it must be readable and finite.
+struct rows {
+  const void *base[KERNEL_SEGMENTS];
+  size_t segments, k, stride;
+};
+
+struct kernels {
+  const char *name; // "avx2"
+  enum dtype dtype;
+
+  // Packs B[segments * k, n] (element (i, j) at b[i * row + j * column]) and bias[n] (NULL: zeros) for `product`.
+  size_t (*packed_bytes)(size_t segments, size_t k, size_t n);
+  void (*pack)(size_t segments, size_t k, size_t n, const float *b, size_t row, size_t column, const float *bias,
+               void *packed);
+
+  // C[m, n] = A[m, segments * k] * B + bias, then max(0, .) if relu. C has rows of `stride` elements.
+  void (*product)(size_t m, size_t n, const struct rows *a, const void *packed, bool relu, void *c, size_t stride);
+  // The same with C in fp32 whatever the dtype.
+  void (*product_f32)(size_t m, size_t n, const struct rows *a, const void *packed, bool relu, float *c, size_t stride);
+
+  // sum[segments * k, n] += A[m, .]^T * B[m, n]: weight gradients. `scratch` holds product_transposed_scratch() bytes.
+  size_t (*transposed_scratch)(size_t m, size_t n, size_t k);
+  void (*product_transposed)(size_t m, size_t n, const struct rows *a, const void *b, size_t b_stride, float *sum,
+                             void *scratch);
+
+  // sum[n] += column sums of B[m, n]: bias gradients.
+  void (*column_sums)(size_t m, size_t n, const void *b, size_t stride, float *sum);
+
+  // A depthwise 3x3 row: out[w, c] from three input rows [w, c] (zeros beside them), kernel[9, c].
+  // Backward data is the same with the kernel turned by 180 degrees.
+  void (*depthwise)(size_t w, size_t c, const void *const rows[3], const float *kernel, void *out);
+  // sum[9, c] += the weight gradient of one output row.
+  void (*depthwise_weights)(size_t w, size_t c, const void *const rows[3], const void *gradient, float *sum);
+
+  // Max pool 2x2, stride 2, of two rows of 2w pixels; which[w, c] is 0..3, the first of equal values.
+  void (*pool)(size_t w, size_t c, const void *top, const void *bottom, void *out, uint8_t *which);
+  // Its gradient, zero where the pooled value is not positive if relu: the pool's input went through one.
+  void (*unpool)(size_t w, size_t c, const void *gradient, const void *pooled, const uint8_t *which, bool relu,
+                 void *top, void *bottom);
+
+  // out = a + b, times 1 / (1 - rate) where mask is not zero and 0 where it is (mask NULL: the sum). b may be NULL.
+  void (*add_dropout)(size_t n, const void *a, const void *b, const uint8_t *mask, float scale, void *out);
+  void (*relu_gradient)(size_t n, const void *value, void *gradient);      // gradient = value > 0 ? gradient : 0
+  void (*from_u8)(size_t n, const uint8_t *bytes, float scale, void *out); // out = bytes * scale
+  void (*from_f32)(size_t n, const float *values, void *out);
+  void (*to_f32)(size_t n, const void *values, float *out);
+};
+
+// The best table for this CPU and dtype, not above `cap` ("avx2", "generic", ...; NULL: no cap). NULL if there is none
+// (bf16 on a CPU without it).
+const struct kernels *kernels_select(enum dtype dtype, const char *cap);
+
+// All tables that this CPU can run, for tests; returns their number.
+size_t kernels_available(const struct kernels *tables[], size_t limit);
+
+#endif

@@ -1,0 +1,271 @@
+// Every table of kernels against plain loops in double, on shapes that fit no vector: odd widths, one channel, one row.
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/mem.h"
+#include "core/rng.h"
+#include "engine/kernels/kernels.h"
+
+#include <cmocka.h>
+
+// An array of elements in both forms: as the kernel sees it, and as floats (already rounded to the kernel's type).
+struct map {
+  size_t n;
+  enum dtype dtype;
+  void *elements;
+  float *floats;
+};
+
+static struct map map_new(enum dtype dtype, size_t n, struct rng *rng)
+{
+  struct map map = {.n = n, .dtype = dtype};
+  // Two spare elements: bf16 products may read one past a row of odd length.
+  assert_int_equal(mem_aligned(&map.elements, n + 2, dtype_size(dtype), "map", NULL), OK);
+  assert_int_equal(mem_aligned((void **)&map.floats, n + 2, sizeof(float), "map", NULL), OK);
+  for (size_t i = 0; i < n; i++) {
+    float value = rng ? rng_uniform(rng, -1, 1) : 0;
+    if (dtype == DTYPE_BF16) {
+      ((uint16_t *)map.elements)[i] = bf16_from_float(value);
+      value = bf16_to_float(bf16_from_float(value));
+    } else {
+      ((float *)map.elements)[i] = value;
+    }
+    map.floats[i] = value;
+  }
+  return map;
+}
+
+static float map_at(const struct map *map, size_t i)
+{
+  return map->dtype == DTYPE_BF16 ? bf16_to_float(((uint16_t *)map->elements)[i]) : ((float *)map->elements)[i];
+}
+
+static const void *map_from(const struct map *map, size_t i)
+{
+  return (const char *)map->elements + i * dtype_size(map->dtype);
+}
+
+static void map_free(struct map *map)
+{
+  free(map->elements);
+  free(map->floats);
+}
+
+static float rounded(enum dtype dtype, float value)
+{
+  return dtype == DTYPE_BF16 ? bf16_to_float(bf16_from_float(value)) : value;
+}
+
+// bf16 results are within one rounding (2^-8), fp32 ones within the sum's.
+static void assert_near(const struct kernels *kernels, double expected, double actual)
+{
+  double tolerance = kernels->dtype == DTYPE_BF16 ? 0.01 : 2e-5;
+  if (fabs(expected - actual) > tolerance * (1 + fabs(expected)))
+    fail_msg("%s: expected %g, not %g", kernels->name, expected, actual);
+}
+
+static void check_product(const struct kernels *kernels, struct rng *rng)
+{
+  size_t m = 1 + rng_below(rng, 40), n = 1 + rng_below(rng, 150), k = 1 + rng_below(rng, 40);
+  size_t segments = 1 + rng_below(rng, 3), stride = 1 + rng_below(rng, 50), out_stride = n + rng_below(rng, 9);
+  size_t segment = (m - 1) * stride + k + 1;
+  bool relu = rng_below(rng, 2);
+  struct map a = map_new(kernels->dtype, segments * segment, rng);
+  struct map c = map_new(kernels->dtype, m * out_stride, NULL);
+  struct map b = map_new(DTYPE_F32, segments * k * n, rng), bias = map_new(DTYPE_F32, n, rng);
+  float *c32 = calloc(m * out_stride, sizeof *c32);
+  struct rows rows = {.segments = segments, .k = k, .stride = stride};
+  for (size_t s = 0; s < segments; s++) rows.base[s] = map_from(&a, s * segment);
+  void *packed = NULL;
+  assert_int_equal(mem_aligned(&packed, 1, kernels->packed_bytes(segments, k, n), "packed", NULL), OK);
+  kernels->pack(segments, k, n, b.floats, n, 1, bias.floats, packed);
+  kernels->product(m, n, &rows, packed, relu, c.elements, out_stride);
+  kernels->product_f32(m, n, &rows, packed, relu, c32, out_stride);
+  for (size_t i = 0; i < m; i++)
+    for (size_t j = 0; j < out_stride; j++) {
+      double sum = j < n ? bias.floats[j] : 0; // beyond n nothing may be written
+      for (size_t s = 0; j < n && s < segments; s++)
+        for (size_t l = 0; l < k; l++)
+          sum +=
+              (double)a.floats[s * segment + i * stride + l] * rounded(kernels->dtype, b.floats[(s * k + l) * n + j]);
+      if (relu && sum < 0) sum = 0;
+      assert_near(kernels, sum, map_at(&c, i * out_stride + j));
+      assert_near(kernels, sum, c32[i * out_stride + j]);
+    }
+  free(packed);
+  free(c32);
+  map_free(&a), map_free(&b), map_free(&bias), map_free(&c);
+}
+
+static void check_transposed(const struct kernels *kernels, struct rng *rng)
+{
+  size_t m = 1 + rng_below(rng, 60), n = 1 + rng_below(rng, 150), k = 1 + rng_below(rng, 40);
+  size_t segments = 1 + rng_below(rng, 3), stride = 1 + rng_below(rng, 50), b_stride = n + rng_below(rng, 9);
+  size_t segment = (m - 1) * stride + k;
+  struct map a = map_new(kernels->dtype, segments * segment, rng);
+  struct map b = map_new(kernels->dtype, m * b_stride, rng), sum = map_new(DTYPE_F32, segments * k * n, rng);
+  struct map bias = map_new(DTYPE_F32, n, rng);
+  struct rows rows = {.segments = segments, .k = k, .stride = stride};
+  for (size_t s = 0; s < segments; s++) rows.base[s] = map_from(&a, s * segment);
+  void *scratch = NULL;
+  assert_int_equal(mem_aligned(&scratch, 1, kernels->transposed_scratch(m, n, k), "scratch", NULL), OK);
+  kernels->product_transposed(m, n, &rows, b.elements, b_stride, sum.elements, scratch);
+  kernels->column_sums(m, n, b.elements, b_stride, bias.elements);
+  for (size_t j = 0; j < n; j++) {
+    double column = bias.floats[j];
+    for (size_t i = 0; i < m; i++) column += b.floats[i * b_stride + j];
+    assert_near(kernels, column, map_at(&bias, j));
+    for (size_t row = 0; row < segments * k; row++) {
+      double expected = sum.floats[row * n + j];
+      for (size_t i = 0; i < m; i++)
+        expected += (double)a.floats[row / k * segment + i * stride + row % k] * b.floats[i * b_stride + j];
+      assert_near(kernels, expected, map_at(&sum, row * n + j));
+    }
+  }
+  free(scratch);
+  map_free(&a), map_free(&b), map_free(&sum), map_free(&bias);
+}
+
+static double tap(const struct map rows[3], size_t w, size_t c, size_t ky, long x, size_t at)
+{
+  return x < 0 || x >= (long)w ? 0 : rows[ky].floats[(size_t)x * c + at];
+}
+
+static void check_depthwise(const struct kernels *kernels, struct rng *rng)
+{
+  size_t w = 1 + rng_below(rng, 30), c = 1 + rng_below(rng, 70);
+  struct map rows[3], kernel = map_new(DTYPE_F32, 9 * c, rng), out = map_new(kernels->dtype, w * c, NULL);
+  struct map gradient = map_new(kernels->dtype, w * c, rng), sum = map_new(DTYPE_F32, 9 * c, rng);
+  for (int i = 0; i < 3; i++) rows[i] = map_new(kernels->dtype, w * c, rng);
+  const void *inputs[3] = {rows[0].elements, rows[1].elements, rows[2].elements};
+  kernels->depthwise(w, c, inputs, kernel.floats, out.elements);
+  kernels->depthwise_weights(w, c, inputs, gradient.elements, sum.elements);
+  for (size_t at = 0; at < c; at++) {
+    for (size_t x = 0; x < w; x++) {
+      double expected = 0;
+      for (size_t i = 0; i < 9; i++)
+        expected += kernel.floats[i * c + at] * tap(rows, w, c, i / 3, (long)(x + i % 3) - 1, at);
+      assert_near(kernels, expected, map_at(&out, x * c + at));
+    }
+    for (size_t i = 0; i < 9; i++) {
+      double expected = sum.floats[i * c + at];
+      for (size_t x = 0; x < w; x++)
+        expected += gradient.floats[x * c + at] * tap(rows, w, c, i / 3, (long)(x + i % 3) - 1, at);
+      assert_near(kernels, expected, map_at(&sum, i * c + at));
+    }
+  }
+  for (int i = 0; i < 3; i++) map_free(&rows[i]);
+  map_free(&kernel), map_free(&out), map_free(&gradient), map_free(&sum);
+}
+
+// The place of input i (0..3) of pooling window x, channel `at`, in its row.
+static size_t window_place(size_t x, int i, size_t c, size_t at)
+{
+  return (2 * x + (size_t)i % 2) * c + at;
+}
+
+static void check_pool(const struct kernels *kernels, struct rng *rng)
+{
+  size_t w = 1 + rng_below(rng, 20), c = 1 + rng_below(rng, 70);
+  struct map rows[2] = {map_new(kernels->dtype, 2 * w * c, rng), map_new(kernels->dtype, 2 * w * c, rng)};
+  struct map pooled = map_new(kernels->dtype, w * c, NULL), gradient = map_new(kernels->dtype, w * c, rng);
+  memcpy(rows[1].elements, rows[0].elements, c * dtype_size(kernels->dtype)); // a tie: the first of equal values wins
+  memcpy(rows[1].floats, rows[0].floats, c * sizeof(float));
+  uint8_t *which = calloc(w * c, 1);
+  kernels->pool(w, c, rows[0].elements, rows[1].elements, pooled.elements, which);
+  struct map back[2] = {map_new(kernels->dtype, 2 * w * c, rng), map_new(kernels->dtype, 2 * w * c, rng)};
+  kernels->unpool(w, c, gradient.elements, pooled.elements, which, true, back[0].elements, back[1].elements);
+  for (size_t x = 0; x < w; x++)
+    for (size_t at = 0; at < c; at++) {
+      int best = 0;
+      for (int i = 1; i < 4; i++)
+        if (rows[i / 2].floats[window_place(x, i, c, at)] > rows[best / 2].floats[window_place(x, best, c, at)])
+          best = i;
+      float value = rows[best / 2].floats[window_place(x, best, c, at)];
+      assert_int_equal(which[x * c + at], best);
+      assert_true(map_at(&pooled, x * c + at) == value);
+      for (int i = 0; i < 4; i++)
+        assert_true(map_at(&back[i / 2], window_place(x, i, c, at)) ==
+                    (i == best && value > 0 ? gradient.floats[x * c + at] : 0));
+    }
+  free(which);
+  map_free(&pooled), map_free(&gradient);
+  for (int i = 0; i < 2; i++) map_free(&rows[i]), map_free(&back[i]);
+}
+
+static void check_elements(const struct kernels *kernels, struct rng *rng)
+{
+  size_t n = 1 + rng_below(rng, 100);
+  struct map a = map_new(kernels->dtype, n, rng), b = map_new(kernels->dtype, n, rng);
+  struct map out = map_new(kernels->dtype, n, NULL);
+  uint8_t mask[100];
+  float floats[100];
+  for (size_t i = 0; i < n; i++) mask[i] = rng_below(rng, 2) ? 255 : 0;
+  kernels->add_dropout(n, a.elements, b.elements, mask, 1.5f, out.elements);
+  for (size_t i = 0; i < n; i++)
+    assert_near(kernels, mask[i] ? 1.5 * ((double)a.floats[i] + b.floats[i]) : 0, map_at(&out, i));
+  kernels->add_dropout(n, a.elements, b.elements, NULL, 1, out.elements);
+  for (size_t i = 0; i < n; i++) assert_near(kernels, (double)a.floats[i] + b.floats[i], map_at(&out, i));
+  kernels->relu_gradient(n, a.elements, b.elements);
+  for (size_t i = 0; i < n; i++) assert_true(map_at(&b, i) == (a.floats[i] > 0 ? b.floats[i] : 0));
+  kernels->from_u8(n, mask, 1 / 255.0f, out.elements);
+  for (size_t i = 0; i < n; i++) assert_near(kernels, mask[i] / 255.0, map_at(&out, i));
+  kernels->to_f32(n, a.elements, floats);
+  kernels->from_f32(n, floats, out.elements);
+  assert_memory_equal(out.elements, a.elements, n * dtype_size(kernels->dtype));
+  map_free(&a), map_free(&b), map_free(&out);
+}
+
+static void for_each_table(void (*check)(const struct kernels *, struct rng *))
+{
+  const struct kernels *tables[8];
+  size_t count = kernels_available(tables, 8);
+  assert_true(count >= 1);
+  for (size_t t = 0; t < count; t++)
+    for (uint64_t trial = 0; trial < 60; trial++) {
+      struct rng rng = rng_at(1, RNG_TEST, t, trial);
+      check(tables[t], &rng);
+    }
+}
+
+static void test_product(void **state)
+{
+  (void)state, for_each_table(check_product);
+}
+static void test_transposed(void **state)
+{
+  (void)state, for_each_table(check_transposed);
+}
+static void test_depthwise(void **state)
+{
+  (void)state, for_each_table(check_depthwise);
+}
+static void test_pool(void **state)
+{
+  (void)state, for_each_table(check_pool);
+}
+static void test_elements(void **state)
+{
+  (void)state, for_each_table(check_elements);
+}
+
+static void test_selection(void **state)
+{
+  (void)state;
+  assert_string_equal(kernels_select(DTYPE_F32, "generic")->name, "generic");
+  assert_null(kernels_select(DTYPE_BF16, "generic"));
+  assert_int_equal(kernels_select(DTYPE_F32, NULL)->dtype, DTYPE_F32);
+}
+
+int main(void)
+{
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_product), cmocka_unit_test(test_transposed), cmocka_unit_test(test_depthwise),
+      cmocka_unit_test(test_pool),    cmocka_unit_test(test_elements),   cmocka_unit_test(test_selection),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
