@@ -49,8 +49,8 @@ double fit_cross_entropy(const float *logits, int classes, int label)
 // ---------------------------------------------------------------------------------------------------------
 
 enum status fit_predict(struct net *net, const struct fit_data *data, size_t batch,
-                        enum status (*each)(void *self, size_t first, size_t n, const float *logits),
-                        void *self, struct error *error)
+                        enum status (*each)(void *self, size_t first, size_t n, const float *logits), void *self,
+                        struct error *error)
 {
   int classes = fit_classes(net);
   float *logits = NULL;
@@ -58,8 +58,7 @@ enum status fit_predict(struct net *net, const struct fit_data *data, size_t bat
   size_t elements;
   if (!mem_multiply(batch, (size_t)classes, &elements)) return fail_memory(error, "logits", batch);
   enum status status = mem_aligned((void **)&logits, elements, sizeof *logits, "logits", error);
-  if (!status)
-    status = mem_zeroed((void **)&indices, batch * 2, sizeof *indices, "indices of a batch", error);
+  if (!status) status = mem_zeroed((void **)&indices, batch * 2, sizeof *indices, "indices of a batch", error);
   for (size_t first = 0; !status && first < data->images; first += batch) {
     size_t n = smaller(batch, data->images - first), next = smaller(batch, data->images - first - n);
     for (size_t i = 0; i < n + next; i++) indices[i] = (uint32_t)(first + i);
@@ -206,8 +205,7 @@ static enum status validate(struct fitting *f, struct epoch_figures *figures, st
   figures->val_loss = figures->val_accuracy = NAN;
   if (!has_validation(f)) return OK;
   struct validation sums = {.fitting = f};
-  enum status status =
-      fit_predict(f->net, f->validation, (size_t)f->options->batch, validate_batch, &sums, error);
+  enum status status = fit_predict(f->net, f->validation, (size_t)f->options->batch, validate_batch, &sums, error);
   if (status == INTERRUPTED) return stop_here(f, error);
   figures->val_loss = sums.loss_sum / (double)f->validation->images;
   figures->val_accuracy = (double)sums.correct / (double)f->validation->images;
@@ -218,8 +216,7 @@ static bool is_best(const struct fitting *f, const struct epoch_figures *figures
 {
   const struct fit_progress *progress = f->progress;
   if (!has_validation(f) || !progress->best_epoch) return true;
-  if (figures->val_accuracy != progress->best_val_accuracy)
-    return figures->val_accuracy > progress->best_val_accuracy;
+  if (figures->val_accuracy != progress->best_val_accuracy) return figures->val_accuracy > progress->best_val_accuracy;
   return figures->val_loss < progress->best_val_loss;
 }
 
@@ -259,13 +256,12 @@ static bool patience_is_out(const struct fitting *f)
          f->progress->epoch - f->progress->best_epoch >= patience;
 }
 
-static enum status check_labels(const struct fit_data *data, const char *what, int classes,
-                                struct error *error)
+static enum status check_labels(const struct fit_data *data, const char *what, int classes, struct error *error)
 {
   for (size_t i = 0; i < data->images; i++)
     if (data->labels[i] < 0 || data->labels[i] >= classes)
-      return fail(error, BAD_DATA, "%s image %zu has label %d; the net has %d classes", what, i,
-                  data->labels[i], classes);
+      return fail(error, BAD_DATA, "%s image %zu has label %d; the net has %d classes", what, i, data->labels[i],
+                  classes);
   return OK;
 }
 
@@ -274,27 +270,23 @@ static enum status check_start(const struct fitting *f, struct error *error)
   if (!f->train->images || f->train->images > UINT32_MAX)
     return fail(error, BAD_DATA, "training needs 1 to %u images, not %zu", UINT32_MAX, f->train->images);
   if (f->progress->batches > f->steps)
-    return fail(error, BAD_DATA, "the checkpoint is %zu batches into an epoch of %zu", f->progress->batches,
-                f->steps);
+    return fail(error, BAD_DATA, "the checkpoint is %zu batches into an epoch of %zu", f->progress->batches, f->steps);
   enum status status = check_labels(f->train, "training", f->classes, error);
   return status || !f->validation ? status : check_labels(f->validation, "validation", f->classes, error);
 }
 
 enum status fit(struct net *net, struct optimizer *optimizer, const struct fit_data *train,
-                const struct fit_data *validation, const struct fit_options *options,
-                struct fit_progress *progress, const struct fit_callbacks *callbacks, struct error *error)
+                const struct fit_data *validation, const struct fit_options *options, struct fit_progress *progress,
+                const struct fit_callbacks *callbacks, struct error *error)
 {
   size_t batch = (size_t)options->batch;
-  struct fitting f = {net,     optimizer, train,     validation,
-                      options, progress,  callbacks, .classes = fit_classes(net)};
+  struct fitting f = {net, optimizer, train, validation, options, progress, callbacks, .classes = fit_classes(net)};
   f.steps = (train->images + batch - 1) / batch;
   f.checkpointed = clock_seconds();
   enum status status = check_start(&f, error);
-  if (!status)
-    status = mem_zeroed((void **)&f.order, train->images, sizeof *f.order, "the order of images", error);
+  if (!status) status = mem_zeroed((void **)&f.order, train->images, sizeof *f.order, "the order of images", error);
   if (!status) status = mem_zeroed((void **)&f.labels, batch, sizeof *f.labels, "labels of a batch", error);
-  if (!status)
-    status = mem_aligned((void **)&f.logits, batch * (size_t)f.classes, sizeof *f.logits, "logits", error);
+  if (!status) status = mem_aligned((void **)&f.logits, batch * (size_t)f.classes, sizeof *f.logits, "logits", error);
   while (!status && progress->epoch < options->epochs && !patience_is_out(&f)) {
     status = train_epoch(&f, error);
     if (!status) status = finish_epoch(&f, error);

@@ -1,4 +1,5 @@
-// Figures of a classifier from its logits: softmax, rank of the label, confusion, precision, recall, F1, Wilson intervals.
+// Figures of a classifier from its logits: softmax, rank of the label, confusion, precision, recall, F1,
+// Wilson intervals.
 #ifndef ENGINE_METRICS_H
 #define ENGINE_METRICS_H
 
@@ -17,7 +18,8 @@ int metrics_rank(const float *values, int classes, int label);
 // 95 % Wilson score interval of hits out of n (Wilson, 1927); n = 0 gives [0, 1].
 void metrics_wilson(uint64_t hits, uint64_t n, double *low, double *high);
 
-// Per class from a confusion matrix [label, predicted]; a class without images has NaN recall, one never predicted NaN precision.
+// Per class from a confusion matrix [label, predicted]; a class without images has NaN recall, one never
+// predicted NaN precision.
 struct class_figures {
   uint64_t images, predicted, right;
   double precision, recall, f1;

@@ -1,18 +1,22 @@
-// A network: built by calls that read like a Keras functional listing, planned once, then run without allocating.
+// A network: built by calls that read like a Keras functional listing, planned once, then run without
+// allocating.
 //
 //   struct net *net = net_new("seed-cnn", (struct shape){100, 100, 3}, DTYPE_U8);
 //   int x = net_rescale(net, "rescale", NET_INPUT, 1 / 255.0f);
-//   x = net_conv2d(net, "conv1", x, &(struct conv2d){.filters = 64, .kernel = 3, .stride = 1, .padding = PAD_SAME,
+//   x = net_conv2d(net, "conv1", x, &(struct conv2d){.filters = 64, .kernel = 3, .stride = 1, .padding =
+//   PAD_SAME,
 //                                                    .activation = ACT_RELU});
 //   ...
-//   x = net_dense(net, "predictions", x, &(struct dense){.units = 29});       // logits; softmax is in the loss
-//   status = net_plan(net, &(struct net_options){...}, error);                 // the first place that reports building errors
+//   x = net_dense(net, "predictions", x, &(struct dense){.units = 29});       // logits; softmax is in the
+//   loss status = net_plan(net, &(struct net_options){...}, error);                 // the first place that
+//   reports building errors
 //
-// How it runs: depth first. An image goes through all layers, forward and backward, on one thread, while its activations are
-// in that thread's cache; layers-over-batch execution would send 2.5 MB per layer and image through DRAM instead. The
-// weight gradients of convolutions are summed per lane: image i of a batch belongs to lane i % NET_LANES, a lane's images are summed in order,
-// lanes in order, so that the bits do not depend on the number of threads. A dense layer's weight gradient needs the
-// whole batch: it is computed after it, split by rows of the weight matrix.
+// How it runs: depth first. An image goes through all layers, forward and backward, on one thread, while its
+// activations are in that thread's cache; layers-over-batch execution would send 2.5 MB per layer and image
+// through DRAM instead. The weight gradients of convolutions are summed per lane: image i of a batch belongs
+// to lane i % NET_LANES, a lane's images are summed in order, lanes in order, so that the bits do not depend
+// on the number of threads. A dense layer's weight gradient needs the whole batch: it is computed after it,
+// split by rows of the weight matrix.
 #ifndef ENGINE_NET_H
 #define ENGINE_NET_H
 
@@ -44,47 +48,54 @@ struct dense {
   enum activation activation;
 };
 
-// --- building: each returns the index of its output, or -1 after an error that net_plan reports ---------------------------
+// --- building: each returns the index of its output, or -1 after an error that net_plan reports
+// ---------------------------
 struct net *net_new(const char *name, struct shape input, enum dtype input_dtype); // NULL: out of memory
 void net_free(struct net *net);
 
-int net_rescale(struct net *net, const char *name, int x, float scale);                    // x * scale
-int net_conv2d(struct net *net, const char *name, int x, const struct conv2d *conv);       // kernel [kh, kw, C, filters], bias
+int net_rescale(struct net *net, const char *name, int x, float scale); // x * scale
+int net_conv2d(struct net *net, const char *name, int x,
+               const struct conv2d *conv); // kernel [kh, kw, C, filters], bias
 int net_separable_conv2d(struct net *net, const char *name, int x, const struct conv2d *conv);
-  // depthwise kernel [kh, kw, C, 1] without bias or activation, pointwise [1, 1, C, filters], bias; then the activation
+// depthwise kernel [kh, kw, C, 1] without bias or activation, pointwise [1, 1, C, filters], bias; then the
+// activation
 int net_max_pool2d(struct net *net, const char *name, int x, const struct pool2d *pool);
 int net_add(struct net *net, const char *name, int a, int b);
-int net_dropout(struct net *net, const char *name, int x, float rate);                     // kept values times 1 / (1 - rate)
+int net_dropout(struct net *net, const char *name, int x, float rate); // kept values times 1 / (1 - rate)
 int net_flatten(struct net *net, const char *name, int x);
-int net_dense(struct net *net, const char *name, int x, const struct dense *dense);        // kernel [C, units], bias
+int net_dense(struct net *net, const char *name, int x, const struct dense *dense); // kernel [C, units], bias
 
-// --- planning -----------------------------------------------------------------------------------------------------------
+// --- planning
+// -----------------------------------------------------------------------------------------------------------
 enum net_precision { NET_FP32, NET_BF16 };
 enum net_kernels { KERNELS_REFERENCE, KERNELS_ONEDNN };
 
 struct net_options {
   enum net_precision precision; // bf16: activations and products; master weights, sums and the loss stay fp32
   enum net_kernels kernels;
-  int threads;                  // OpenMP threads to use, >= 1
-  int batch;                    // the most images in one call
-  bool training;                // gradients and their memory are needed
-  uint64_t seed;                // of dropout
+  int threads;   // OpenMP threads to use, >= 1
+  int batch;     // the most images in one call
+  bool training; // gradients and their memory are needed
+  uint64_t seed; // of dropout
 };
 
-// The last built layer is the output: its shape must be 1 x 1 x classes. Weights are zero until net_initialise or a load.
+// The last built layer is the output: its shape must be 1 x 1 x classes. Weights are zero until
+// net_initialise or a load.
 enum status net_plan(struct net *net, const struct net_options *options, struct error *error);
 
-// Glorot-uniform kernels (fan as Keras computes it; depthwise kernels: kh*kw*C over 1 multiplier), zero biases.
+// Glorot-uniform kernels (fan as Keras computes it; depthwise kernels: kh*kw*C over 1 multiplier), zero
+// biases.
 void net_initialise(struct net *net, uint64_t seed);
 
 bool net_precision_supported(enum net_precision precision); // by this CPU, at a speed that makes sense
 const char *net_isa(void);                                  // "avx512_core_bf16", "avx2", ...
 
-// --- weights ------------------------------------------------------------------------------------------------------------
+// --- weights
+// ------------------------------------------------------------------------------------------------------------
 struct parameter {
   const char *name; // "conv1/kernel"
   int rank;
-  int shape[4];     // in Keras' order
+  int shape[4]; // in Keras' order
   size_t count;
   bool trainable;
   float *value;    // fp32 master weights, owned by the net
@@ -95,28 +106,31 @@ size_t net_parameter_count(const struct net *net);
 struct parameter *net_parameter(struct net *net, size_t index);
 void net_parameters_changed(struct net *net); // after writing to values: packed copies are made anew
 
-// --- running ------------------------------------------------------------------------------------------------------------
-// Where images come from: `fetch` writes image `index` of the batch, [H, W, C] of the input's type. It is called once per
-// image, from the thread that will use it, in no order.
+// --- running
+// ------------------------------------------------------------------------------------------------------------
+// Where images come from: `fetch` writes image `index` of the batch, [H, W, C] of the input's type. It is
+// called once per image, from the thread that will use it, in no order.
 struct net_input {
   void *self;
   void (*fetch)(void *self, size_t index, void *pixels);
 };
 
 struct net_target {
-  const int32_t *labels;  // [N] class ordinals
-  float label_smoothing;  // 0: none; target = (1 - s) * one-hot + s / classes
+  const int32_t *labels; // [N] class ordinals
+  float label_smoothing; // 0: none; target = (1 - s) * one-hot + s / classes
 };
 
-// One forward and backward pass over n <= batch images. dropout masks come from (seed, step, index). Fills the gradients of the
-// mean loss; *loss is the mean cross-entropy; logits [n, classes] if not NULL. FAILED if the loss is not finite (nothing changed).
+// One forward and backward pass over n <= batch images. dropout masks come from (seed, step, index). Fills
+// the gradients of the mean loss; *loss is the mean cross-entropy; logits [n, classes] if not NULL. FAILED if
+// the loss is not finite (nothing changed).
 enum status net_train(struct net *net, const struct net_input *input, const struct net_target *target, size_t n,
                       uint64_t step, double *loss, float *logits, struct error *error);
 
 // Inference over n <= batch images: logits [n, classes].
 enum status net_infer(struct net *net, const struct net_input *input, size_t n, float *logits, struct error *error);
 
-// --- describing ---------------------------------------------------------------------------------------------------------
+// --- describing
+// ---------------------------------------------------------------------------------------------------------
 struct layer_summary {
   const char *name, *kind; // "conv1", "Conv2D"
   struct shape output;

@@ -1,5 +1,5 @@
-// SGD with momentum, Adam (Kingma and Ba, 2015), AdamW (Loshchilov and Hutter, 2019). fp32 state, one pass over memory,
-// the same bits for any number of threads. Defaults are Keras'.
+// SGD with momentum, Adam (Kingma and Ba, 2015), AdamW (Loshchilov and Hutter, 2019). fp32 state, one pass
+// over memory, the same bits for any number of threads. Defaults are Keras'.
 #ifndef ENGINE_OPTIMIZER_H
 #define ENGINE_OPTIMIZER_H
 
@@ -12,7 +12,7 @@ enum optimizer_kind { OPTIMIZER_SGD, OPTIMIZER_ADAM, OPTIMIZER_ADAMW };
 
 struct optimizer_options {
   enum optimizer_kind kind;
-  float momentum;             // SGD
+  float momentum;              // SGD
   float beta1, beta2, epsilon; // Adam, AdamW
   float weight_decay;          // SGD, Adam: added to the gradient (L2); AdamW: decoupled. Kernels only, not biases.
 };
@@ -23,11 +23,12 @@ enum status optimizer_new(struct optimizer **out, struct net *net, const struct 
                           struct error *error);
 void optimizer_free(struct optimizer *optimizer);
 
-// One update of all trainable parameters from their gradients; step counts from 1. FAILED, with nothing changed, if a gradient is
-// not finite. Calls net_parameters_changed.
+// One update of all trainable parameters from their gradients; step counts from 1. FAILED, with nothing
+// changed, if a gradient is not finite. Calls net_parameters_changed.
 enum status optimizer_step(struct optimizer *optimizer, uint64_t step, float lr, int threads, struct error *error);
 
-// State for checkpoints: `slots` arrays (momentum; or m and v) per parameter of the net, of the parameter's shape. "m", "v", "momentum".
+// State for checkpoints: `slots` arrays (momentum; or m and v) per parameter of the net, of the parameter's
+// shape. "m", "v", "momentum".
 int optimizer_slots(const struct optimizer *optimizer);
 const char *optimizer_slot_name(const struct optimizer *optimizer, int slot);
 float *optimizer_slot(struct optimizer *optimizer, size_t parameter, int slot); // NULL for a frozen parameter

@@ -1,4 +1,5 @@
-// Learning rate by step: linear warm-up from 0, then constant, cosine (Loshchilov and Hutter, 2017) down to final_lr, or steps.
+// Learning rate by step: linear warm-up from 0, then constant, cosine (Loshchilov and Hutter, 2017) down to
+// final_lr, or steps.
 #ifndef ENGINE_SCHEDULE_H
 #define ENGINE_SCHEDULE_H
 
@@ -8,11 +9,11 @@ enum schedule_kind { SCHEDULE_CONSTANT, SCHEDULE_COSINE, SCHEDULE_STEP };
 
 struct schedule {
   enum schedule_kind kind;
-  float lr, final_lr;     // cosine ends at final_lr
-  int epochs;             // in which cosine reaches its end
+  float lr, final_lr; // cosine ends at final_lr
+  int epochs;         // in which cosine reaches its end
   int warmup_epochs;
-  int step_epochs;        // SCHEDULE_STEP: every so many epochs ...
-  float step_factor;      // ... lr is multiplied by this
+  int step_epochs;   // SCHEDULE_STEP: every so many epochs ...
+  float step_factor; // ... lr is multiplied by this
 };
 
 // The rate of step `step` (from 0) where an epoch has `steps_per_epoch` steps.

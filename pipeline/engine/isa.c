@@ -1,0 +1,34 @@
+// What this CPU can do, by oneDNN's judgement, which honours ONEDNN_MAX_CPU_ISA.
+#include <dnnl.h>
+#include <stddef.h>
+
+#include "engine/net.h"
+
+static const struct {
+  dnnl_cpu_isa_t isa;
+  const char *name;
+} isas[] = {
+    {dnnl_cpu_isa_sse41, "sse41"},
+    {dnnl_cpu_isa_avx, "avx"},
+    {dnnl_cpu_isa_avx2, "avx2"},
+    {dnnl_cpu_isa_avx2_vnni, "avx2_vnni"},
+    {dnnl_cpu_isa_avx512_core, "avx512_core"},
+    {dnnl_cpu_isa_avx512_core_vnni, "avx512_core_vnni"},
+    {dnnl_cpu_isa_avx512_core_bf16, "avx512_core_bf16"},
+    {dnnl_cpu_isa_avx512_core_amx, "avx512_core_amx"},
+};
+
+const char *net_isa(void)
+{
+  dnnl_cpu_isa_t isa = dnnl_get_effective_cpu_isa();
+  for (size_t i = 0; i < sizeof isas / sizeof *isas; i++)
+    if (isas[i].isa == isa) return isas[i].name;
+  return "generic";
+}
+
+bool net_precision_supported(enum net_precision precision)
+{
+  if (precision == NET_FP32) return true;
+  dnnl_cpu_isa_t isa = dnnl_get_effective_cpu_isa();
+  return isa == dnnl_cpu_isa_avx512_core_bf16 || isa == dnnl_cpu_isa_avx512_core_amx;
+}

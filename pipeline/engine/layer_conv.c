@@ -1,0 +1,124 @@
+// Convolution, separable convolution, max pool: layers with a window.
+#include "engine/net_parts.h"
+
+struct conv_layer {
+  struct layer layer;
+  struct conv2d conv;
+  struct window window; // of the separable one: its depthwise part's
+};
+
+static bool window_of_layer(struct net *net, struct layer *layer, struct window *window, int channels, int size,
+                            int stride, enum padding padding)
+{
+  struct shape x = layer_input(net, layer, 0)->shape;
+  if (size < 1 || stride < 1 || channels < 1) {
+    layer_fail(net, layer->name, "size %d, stride %d and %d channels: each must be 1 or more", size, stride, channels);
+    return false;
+  }
+  if (window_fit(window, x, channels, size, stride, padding)) return true;
+  layer_fail(net, layer->name, "a %d x %d window does not fit into %d x %d pixels", size, size, x.h, x.w);
+  return false;
+}
+
+static struct conv_spec spec_of(const struct net *net, const struct layer *layer, struct window window, bool relu)
+{
+  int x = layer_input(net, layer, 0)->value;
+  return (struct conv_spec){.window = window, .relu = relu, .input_gradient = net->values[x].wants_gradient};
+}
+
+static enum status conv_lower(struct net *net, struct layer *layer, struct error *error)
+{
+  const struct conv_layer *conv = (const struct conv_layer *)layer;
+  struct conv_spec spec = spec_of(net, layer, conv->window, conv->conv.activation == ACT_RELU);
+  struct op *op = NULL;
+  enum status status = plan_value(net, layer->shape, net->context.dtype, &layer->value, error);
+  if (!status) status = net->ops->conv(&op, &net->context, &spec, error);
+  if (status) return status;
+  return plan_step(net, layer, op, layer_input(net, layer, 0)->value, -1, layer->value, layer->first_parameter, 2,
+                   error);
+}
+
+static const struct layer_kind conv_kind = {.name = "Conv2D", .lower = conv_lower};
+
+int net_conv2d(struct net *net, const char *name, int x, const struct conv2d *conv)
+{
+  struct conv_layer *layer = (struct conv_layer *)layer_add(net, &conv_kind, sizeof *layer, name, x, -1);
+  if (!layer) return -1;
+  layer->conv = *conv;
+  if (!window_of_layer(net, &layer->layer, &layer->window, conv->filters, conv->kernel, conv->stride, conv->padding))
+    return -1;
+  layer->layer.shape = layer->window.y;
+  int channels = layer->window.x.c;
+  if (!layer_parameter(net, &layer->layer, "kernel", 4, (int[]){conv->kernel, conv->kernel, channels, conv->filters}))
+    return -1;
+  if (!layer_parameter(net, &layer->layer, "bias", 1, (int[]){conv->filters, 0, 0, 0})) return -1;
+  return layer->layer.index;
+}
+
+// x --depthwise--> between --1x1 convolution, bias, activation--> y
+static enum status separable_lower(struct net *net, struct layer *layer, struct error *error)
+{
+  const struct conv_layer *conv = (const struct conv_layer *)layer;
+  struct conv_spec depthwise = spec_of(net, layer, conv->window, false);
+  struct conv_spec pointwise = {.relu = conv->conv.activation == ACT_RELU, .input_gradient = true};
+  window_fit(&pointwise.window, conv->window.y, conv->conv.filters, 1, 1, PAD_VALID);
+  int between = -1;
+  struct op *op = NULL;
+  enum status status = plan_value(net, conv->window.y, net->context.dtype, &between, error);
+  if (!status) status = plan_value(net, layer->shape, net->context.dtype, &layer->value, error);
+  if (!status) status = net->ops->depthwise(&op, &net->context, &depthwise, error);
+  if (!status)
+    status =
+        plan_step(net, layer, op, layer_input(net, layer, 0)->value, -1, between, layer->first_parameter, 1, error);
+  if (!status) status = net->ops->conv(&op, &net->context, &pointwise, error);
+  if (status) return status;
+  return plan_step(net, layer, op, between, -1, layer->value, layer->first_parameter + 1, 2, error);
+}
+
+static const struct layer_kind separable_kind = {.name = "SeparableConv2D", .lower = separable_lower};
+
+int net_separable_conv2d(struct net *net, const char *name, int x, const struct conv2d *conv)
+{
+  struct conv_layer *layer = (struct conv_layer *)layer_add(net, &separable_kind, sizeof *layer, name, x, -1);
+  if (!layer) return -1;
+  layer->conv = *conv;
+  int channels = layer_input(net, &layer->layer, 0)->shape.c;
+  if (conv->filters < 1) return layer_fail(net, name, "%d filters: there must be 1 or more", conv->filters);
+  if (!window_of_layer(net, &layer->layer, &layer->window, channels, conv->kernel, conv->stride, conv->padding))
+    return -1;
+  layer->layer.shape = (struct shape){layer->window.y.h, layer->window.y.w, conv->filters};
+  if (!layer_parameter(net, &layer->layer, "depthwise_kernel", 4, (int[]){conv->kernel, conv->kernel, channels, 1}))
+    return -1;
+  if (!layer_parameter(net, &layer->layer, "pointwise_kernel", 4, (int[]){1, 1, channels, conv->filters})) return -1;
+  if (!layer_parameter(net, &layer->layer, "bias", 1, (int[]){conv->filters, 0, 0, 0})) return -1;
+  return layer->layer.index;
+}
+
+struct pool_layer {
+  struct layer layer;
+  struct window window;
+};
+
+static enum status pool_lower(struct net *net, struct layer *layer, struct error *error)
+{
+  const struct pool_layer *pool = (const struct pool_layer *)layer;
+  struct op *op = NULL;
+  enum status status = plan_value(net, layer->shape, net->context.dtype, &layer->value, error);
+  if (!status) status = net->ops->max_pool(&op, &net->context, &pool->window, error);
+  if (status) return status;
+  return plan_step(net, layer, op, layer_input(net, layer, 0)->value, -1, layer->value, 0, 0, error);
+}
+
+static const struct layer_kind pool_kind = {.name = "MaxPooling2D", .lower = pool_lower};
+
+int net_max_pool2d(struct net *net, const char *name, int x, const struct pool2d *pool)
+{
+  struct pool_layer *layer = (struct pool_layer *)layer_add(net, &pool_kind, sizeof *layer, name, x, -1);
+  if (!layer) return -1;
+  int channels = layer_input(net, &layer->layer, 0)->shape.c;
+  if (pool->size > 15) return layer_fail(net, name, "size %d: at most 15 is allowed", pool->size); // a tap fits a byte
+  if (!window_of_layer(net, &layer->layer, &layer->window, channels, pool->size, pool->stride, pool->padding))
+    return -1;
+  layer->layer.shape = layer->window.y;
+  return layer->layer.index;
+}

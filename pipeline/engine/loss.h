@@ -1,0 +1,13 @@
+// Softmax cross-entropy.
+#ifndef ENGINE_LOSS_H
+#define ENGINE_LOSS_H
+
+#include <stdint.h>
+
+// The loss of one image, -sum t log(softmax(logits)) with t = (1 - smoothing) * one-hot(label) + smoothing /
+// classes. dlogits[classes], if not NULL, receives the loss's gradient by the logits times `scale`. Stable
+// for any finite logits (log-sum-exp); not finite if a logit is not.
+double loss_cross_entropy(const float *logits, int classes, int32_t label, float smoothing, float scale,
+                          float *dlogits);
+
+#endif

@@ -1,0 +1,115 @@
+// The inside of a net, shared by net.c (building), layer_*.c (each kind of layer), net_plan.c (lowering and
+// memory) and net_run.c. Nobody else includes it.
+//
+//   layer  what the person built: a kind, inputs, parameters
+//   step   what runs: an op with its wiring; a layer is lowered to none (flatten), one or more steps
+//   value  a map that a step writes and others read; its place in each thread's arena was planned
+#ifndef ENGINE_NET_PARTS_H
+#define ENGINE_NET_PARTS_H
+
+#include "engine/net.h"
+#include "engine/ops.h"
+
+struct layer;
+
+// Which maps a layer reads: of the net's precision, of that or floats (behind a dense layer), or any.
+enum layer_takes { TAKES_NET, TAKES_FLOATS, TAKES_ANY };
+
+struct layer_kind {
+  const char *name; // as Keras calls it
+  enum layer_takes takes;
+  // Adds the layer's steps; sets layer->value. NULL for the input.
+  enum status (*lower)(struct net *net, struct layer *layer, struct error *error);
+};
+
+// Kinds with a configuration put this first in a struct of their own.
+struct layer {
+  const struct layer_kind *kind;
+  char *name;
+  int index;
+  int inputs[2], input_count; // layers
+  struct shape shape;         // of the output
+  size_t first_parameter, parameter_count;
+  int value; // of the output, once lowered
+};
+
+struct value {
+  size_t bytes;
+  enum dtype dtype;
+  bool wants_gradient; // something upstream can be trained
+  int born, dies;      // first and last moment of the map: see net_plan.c
+  int gradient_born, gradient_dies;
+  size_t offset, gradient_offset; // in a worker's arena
+};
+
+struct step {
+  struct op *op;
+  const struct layer *layer;
+  int inputs[OP_INPUTS], input_count, output; // values
+  bool add[OP_INPUTS];                        // a later step has already written this input's gradient
+  size_t first_parameter, parameter_count;
+  size_t saved_offset; // in a worker's arena
+  size_t lane_offset;  // in floats
+};
+
+// Memory of one thread.
+struct worker {
+  unsigned char *arena, *scratch;
+};
+
+struct net {
+  char *name;
+  enum status status; // of building
+  struct error error;
+  struct shape input;
+  enum dtype input_dtype;
+
+  struct layer **layers;
+  size_t layer_count, layer_capacity;
+  struct parameter *parameters;
+  size_t parameter_count, parameter_capacity;
+
+  // From here on made by net_plan.
+  bool planned;
+  struct net_options options;
+  struct op_context context;
+  const struct ops *ops;
+  struct value *values;
+  size_t value_count, value_capacity;
+  struct step *steps;
+  size_t step_count, step_capacity;
+  struct worker *workers;            // [threads]
+  size_t arena_bytes, scratch_bytes; // of one worker
+  float *lanes;                      // [NET_LANES, lane_floats]
+  size_t lane_floats;
+  double *losses;      // [batch]
+  int logits, classes; // the output's value and width
+};
+
+// --- building: layer_*.c
+// ------------------------------------------------------------------------------------------------
+
+// A new layer of `size` bytes reading layer `a` (and `b`, or -1); NULL, with the net's status set, after any
+// error.
+struct layer *layer_add(struct net *net, const struct layer_kind *kind, size_t size, const char *name, int a, int b);
+
+// Keeps the first error; returns -1, what a building call returns.
+int layer_fail(struct net *net, const char *name, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+// Gives the layer a parameter "layer/part"; false after an error. Parameters of a layer are added one after
+// another.
+bool layer_parameter(struct net *net, struct layer *layer, const char *part, int rank, const int shape[4]);
+
+const struct layer *layer_input(const struct net *net, const struct layer *layer, int which);
+
+// --- lowering: net_plan.c
+// -----------------------------------------------------------------------------------------------
+
+// A value that steps can read and write; -1: out of memory.
+enum status plan_value(struct net *net, struct shape shape, enum dtype dtype, int *value, struct error *error);
+
+// A step that runs op (taken over, freed on error too). Inputs: values; b is -1 for one input.
+enum status plan_step(struct net *net, const struct layer *layer, struct op *op, int a, int b, int output,
+                      size_t first_parameter, size_t parameter_count, struct error *error);
+
+#endif

@@ -1,0 +1,210 @@
+// From layers to steps, and from steps to memory.
+//
+// Moments: step s runs forward at moment s and backward at moment 2S-1-s, with S steps. A map lives from its
+// step's forward to its last reader; a gradient from its first writer (the last reader of the map, backward
+// runs in reverse) to its step's backward. The arena gives each a place for that time only.
+#include <omp.h>
+#include <stdlib.h>
+
+#include "core/mem.h"
+#include "engine/arena.h"
+#include "engine/net_parts.h"
+
+enum status plan_value(struct net *net, struct shape shape, enum dtype dtype, int *value, struct error *error)
+{
+  enum status status =
+      mem_grow((void **)&net->values, &net->value_capacity, net->value_count + 1, sizeof *net->values, "values", error);
+  if (status) return status;
+  *value = (int)net->value_count++;
+  net->values[*value] = (struct value){.bytes = shape_elements(shape) * dtype_size(dtype), .dtype = dtype};
+  return OK;
+}
+
+enum status plan_step(struct net *net, const struct layer *layer, struct op *op, int a, int b, int output,
+                      size_t first_parameter, size_t parameter_count, struct error *error)
+{
+  enum status status =
+      mem_grow((void **)&net->steps, &net->step_capacity, net->step_count + 1, sizeof *net->steps, "steps", error);
+  if (status) {
+    op_free(op);
+    return status;
+  }
+  net->steps[net->step_count++] = (struct step){.op = op,
+                                                .layer = layer,
+                                                .inputs = {a, b},
+                                                .input_count = 1 + (b >= 0),
+                                                .output = output,
+                                                .first_parameter = first_parameter,
+                                                .parameter_count = parameter_count};
+  struct value *y = &net->values[output];
+  y->wants_gradient = parameter_count > 0;
+  for (int i = 0; i < 1 + (b >= 0); i++)
+    y->wants_gradient |= net->values[net->steps[net->step_count - 1].inputs[i]].wants_gradient;
+  return OK;
+}
+
+// Kernels read maps of one dtype.
+static enum status check_inputs(const struct net *net, const struct layer *layer, struct error *error)
+{
+  for (int i = 0; i < layer->input_count; i++) {
+    enum dtype dtype = net->values[layer_input(net, layer, i)->value].dtype;
+    if (layer->kind->takes == TAKES_ANY || dtype == net->context.dtype) continue;
+    if (layer->kind->takes == TAKES_FLOATS && dtype == DTYPE_F32) continue;
+    return fail(error, BAD_USAGE, "%s: layer %s: its input %s is not of the net's precision: rescale it first",
+                net->name, layer->name, layer_input(net, layer, i)->name);
+  }
+  return OK;
+}
+
+static enum status check_used(const struct net *net, struct error *error)
+{
+  for (size_t i = 1; i + 1 < net->layer_count; i++) {
+    bool used = false;
+    for (size_t j = i + 1; j < net->layer_count; j++)
+      for (int k = 0; k < net->layers[j]->input_count; k++) used |= net->layers[j]->inputs[k] == (int)i;
+    if (!used) return fail(error, BAD_USAGE, "%s: layer %s: nobody reads its output", net->name, net->layers[i]->name);
+  }
+  return OK;
+}
+
+static enum status lower_layers(struct net *net, struct error *error)
+{
+  enum status status = plan_value(net, net->input, net->input_dtype, &net->layers[NET_INPUT]->value, error);
+  for (size_t i = 1; !status && i < net->layer_count; i++) {
+    status = check_inputs(net, net->layers[i], error);
+    if (!status) status = net->layers[i]->kind->lower(net, net->layers[i], error);
+  }
+  return status;
+}
+
+static void latest(int *moment, int candidate)
+{
+  if (*moment < candidate) *moment = candidate;
+}
+
+// When each map and gradient is needed.
+static void find_lifetimes(struct net *net)
+{
+  int steps = (int)net->step_count, end = 2 * steps - 1;
+  for (size_t v = 0; v < net->value_count; v++) net->values[v].gradient_born = net->values[v].gradient_dies = -1;
+  for (int s = 0; s < steps; s++) {
+    const struct step *step = &net->steps[s];
+    struct value *y = &net->values[step->output];
+    y->born = y->dies = s;
+    if (net->options.training && step->op->backward_reads_y) y->dies = end - s;
+    y->gradient_dies = end - s;
+    for (int i = 0; i < step->input_count; i++)
+      latest(&net->values[step->inputs[i]].dies, net->options.training && step->op->backward_reads_x ? end - s : s);
+  }
+  for (int s = steps - 1; s >= 0; s--) {
+    struct step *step = &net->steps[s];
+    for (int i = 0; i < step->input_count; i++) {
+      struct value *x = &net->values[step->inputs[i]];
+      step->add[i] = x->gradient_born >= 0;
+      if (!step->add[i]) x->gradient_born = end - s;
+    }
+  }
+  struct value *logits = &net->values[net->logits];
+  latest(&logits->dies, steps); // read by the loss, after the last step
+  logits->gradient_born = steps - 1;
+}
+
+static enum status place_all(struct net *net, struct error *error)
+{
+  struct arena_item *items = NULL;
+  size_t count = 0;
+  enum status status =
+      mem_zeroed((void **)&items, 2 * net->value_count + net->step_count, sizeof *items, "a plan", error);
+  if (status) return status;
+  for (size_t v = 0; v < net->value_count; v++) {
+    struct value *value = &net->values[v];
+    items[count++] = (struct arena_item){value->bytes, value->born, value->dies, &value->offset};
+    if (!net->options.training || !value->wants_gradient || value->gradient_born < 0) continue;
+    items[count++] =
+        (struct arena_item){value->bytes, value->gradient_born, value->gradient_dies, &value->gradient_offset};
+  }
+  for (size_t s = 0; s < net->step_count; s++) {
+    struct step *step = &net->steps[s];
+    if (step->op->saved_bytes == 0) continue;
+    items[count++] =
+        (struct arena_item){step->op->saved_bytes, (int)s, (int)(2 * net->step_count - 1 - s), &step->saved_offset};
+  }
+  status = arena_place(items, count, &net->arena_bytes, error);
+  free(items);
+  return status;
+}
+
+static enum status allocate(struct net *net, struct error *error)
+{
+  enum status status = OK;
+  for (size_t s = 0; s < net->step_count; s++) {
+    struct step *step = &net->steps[s];
+    if (step->op->scratch_bytes > net->scratch_bytes) net->scratch_bytes = step->op->scratch_bytes;
+    step->lane_offset = net->lane_floats;
+    net->lane_floats += (step->op->lane_floats + 15) / 16 * 16; // whole cache lines
+  }
+  status = mem_zeroed((void **)&net->workers, (size_t)net->options.threads, sizeof *net->workers, "workers", error);
+  for (int t = 0; !status && t < net->options.threads; t++) {
+    struct worker *worker = &net->workers[t];
+    status = mem_aligned((void **)&worker->arena, net->arena_bytes, 1, "activations", error);
+    if (!status) status = mem_aligned((void **)&worker->scratch, net->scratch_bytes, 1, "scratch", error);
+  }
+  if (status || !net->options.training) return status;
+  status = mem_aligned((void **)&net->lanes, NET_LANES * net->lane_floats, sizeof(float), "gradient lanes", error);
+  if (!status) status = mem_zeroed((void **)&net->losses, (size_t)net->options.batch, sizeof(double), "losses", error);
+  for (size_t i = 0; !status && i < net->parameter_count; i++) {
+    struct parameter *parameter = &net->parameters[i];
+    status = mem_aligned((void **)&parameter->gradient, parameter->count, sizeof(float), parameter->name, error);
+  }
+  return status;
+}
+
+static enum status check_options(const struct net *net, const struct net_options *options, struct error *error)
+{
+  if (net->status) {
+    if (error) *error = net->error;
+    return net->status;
+  }
+  if (net->planned) return fail(error, BAD_USAGE, "%s: planned already", net->name);
+  if (options->threads < 1)
+    return fail(error, BAD_USAGE, "%s: %d threads: at least 1 is needed", net->name, options->threads);
+  if (options->batch < 1 || options->batch > 1 << 20)
+    return fail(error, BAD_USAGE, "%s: batch %d: from 1 to %d is allowed", net->name, options->batch, 1 << 20);
+  if (options->precision == NET_BF16 && options->kernels == KERNELS_ONEDNN && !net_precision_supported(NET_BF16))
+    return fail(error, BAD_USAGE, "%s: this CPU has no fast bf16 (%s)", net->name, net_isa());
+  const struct layer *output = net->layers[net->layer_count - 1];
+  if (output->shape.h != 1 || output->shape.w != 1 || net->layer_count < 2)
+    return fail(error, BAD_USAGE, "%s: the output %s is %d x %d x %d: 1 x 1 x classes is needed", net->name,
+                output->name, output->shape.h, output->shape.w, output->shape.c);
+  return check_used(net, error);
+}
+
+enum status net_plan(struct net *net, const struct net_options *options, struct error *error)
+{
+  enum status status = check_options(net, options, error);
+  if (status) return status;
+  net->planned = true;
+  net->options = *options;
+  net->context = (struct op_context){.dtype = options->precision == NET_BF16 ? DTYPE_BF16 : DTYPE_F32,
+                                     .training = options->training,
+                                     .threads = options->threads,
+                                     .batch = options->batch,
+                                     .seed = options->seed};
+  net->ops = &ops_reference;
+  // Kernels run one image on one thread: they are planned where OpenMP has one thread to give.
+  int threads_before = omp_get_max_threads();
+  omp_set_num_threads(1);
+  status = lower_layers(net, error);
+  omp_set_num_threads(threads_before);
+  if (status) return status;
+  const struct layer *output = net->layers[net->layer_count - 1];
+  net->logits = output->value;
+  net->classes = output->shape.c;
+  if (net->values[net->logits].dtype != DTYPE_F32 || net->step_count == 0)
+    return fail(error, BAD_USAGE, "%s: the output %s must be a dense layer", net->name, output->name);
+  find_lifetimes(net);
+  status = place_all(net, error);
+  if (!status) status = allocate(net, error);
+  if (!status) net_parameters_changed(net);
+  return status;
+}

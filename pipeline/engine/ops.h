@@ -1,0 +1,139 @@
+// Ops: the steps of a planned net, each over one image. A layer is lowered to one or more ops (a separable
+// convolution to a depthwise and a pointwise one); a kernel that fuses several of them is an op of its own,
+// with the same interface.
+//
+// A table of makers (`struct ops`) is one implementation of all of them:
+//   ops_reference   plain loops with sums in double: obviously right, the judge of the others
+
+//
+// An op is made once, for one shape. While the net runs it is read only and shared by all threads; whatever
+// belongs to one image comes in `struct op_run`.
+//
+// Adding an op: a maker in `struct ops`, its reference, its fast version (the reference will do at first), a
+// row in tests/unit/test_ops.c (fast against reference) and in tests/unit/test_gradients.c (finite
+// differences).
+#ifndef ENGINE_OPS_H
+#define ENGINE_OPS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/status.h"
+#include "engine/net.h"
+#include "engine/tensor.h"
+
+enum { OP_INPUTS = 2, OP_PARAMETERS = 2 };
+
+// One image on its way through one op. Maps are [H, W, C] of the dtype the op was made for.
+struct op_run {
+  const void *x[OP_INPUTS];
+  void *y;             // backward finds it as forward left it, if backward_reads_y
+  void *dy;            // gradient of the loss by y; backward may write into it
+  void *dx[OP_INPUTS]; // gradients by x, to be written; NULL: not wanted
+  bool add[OP_INPUTS]; // dx is added to: another reader of x has written its share already
+  void *saved;         // `saved_bytes` that forward leaves for backward
+  void *scratch;       // `scratch_bytes`, this thread's
+  float *lane;         // `lane_floats`: weight gradients are added here, in the op's own layout
+  int thread;          // below op_context.threads
+  size_t image;        // index in the batch, below op_context.batch
+  uint64_t step;       // of training: dropout's masks
+  bool training;
+};
+
+struct op;
+
+struct op_kind {
+  const char *name;
+  void (*free)(struct op *op);
+  // Takes parameters (as struct parameter has them) into the op's own layout. NULL: the op has none.
+  void (*pack)(struct op *op, float *const values[OP_PARAMETERS]);
+  void (*forward)(const struct op *op, const struct op_run *run);
+  void (*backward)(const struct op *op, const struct op_run *run);
+  // The sum of all lanes to gradients in the parameters' layout; both are overwritten. NULL: no lanes.
+  void (*gradient)(const struct op *op, float *sum, float *const gradients[OP_PARAMETERS]);
+  // Gradients that need the whole batch of n images: part `part` of `parts` of the rows. NULL: there are
+  // none.
+  void (*batch_gradient)(const struct op *op, size_t n, size_t part, size_t parts,
+                         float *const gradients[OP_PARAMETERS]);
+};
+
+struct op {
+  const struct op_kind *kind;
+  const char *implementation; // "jit:avx512_core", "reference": for profiles and tests
+  size_t saved_bytes, scratch_bytes, lane_floats;
+  size_t own_bytes; // packed weights and batch storage
+  bool backward_reads_x, backward_reads_y;
+};
+
+// What makers need to know about the net.
+struct op_context {
+  enum dtype dtype; // of feature maps: DTYPE_F32 or DTYPE_BF16
+  bool training;    // backward will be called
+  int threads, batch;
+  uint64_t seed;
+};
+
+// A window that slides over a map: input x, output y, `size` x `size` taps every `stride` pixels, the first
+// of them `top` rows above and `left` columns before the map.
+struct window {
+  struct shape x, y;
+  int size, stride, top, left;
+};
+
+// The window of a Keras layer; false if the map is smaller than a VALID window. SAME: ceil(input / stride)
+// outputs, the odd pixel of padding at the bottom and the right.
+bool window_fit(struct window *window, struct shape x, int channels, int size, int stride, enum padding padding);
+
+// Half-open range of taps that lie inside an input of `extent` pixels, for output pixel `out`.
+static inline void window_taps(int out, int stride, int before, int size, int extent, int *first, int *end)
+{
+  int start = out * stride - before;
+  *first = start < 0 ? -start : 0;
+  *end = start + size > extent ? extent - start : size;
+}
+
+struct conv_spec {
+  struct window window;
+  bool relu;
+  bool input_gradient; // backward will be asked for dx
+};
+
+struct dense_spec {
+  int inputs, units;
+  enum dtype input_dtype; // of x and dx, and of the packed weights; y and dy are F32
+  bool relu;
+};
+
+typedef enum status op_maker_conv(struct op **out, const struct op_context *context, const struct conv_spec *spec,
+                                  struct error *error);
+
+struct ops {
+  const char *name;
+  // y[e] = x[e] * scale; x is `from`, y the net's dtype. No backward.
+  enum status (*rescale)(struct op **out, const struct op_context *context, struct shape shape, enum dtype from,
+                         float scale, struct error *error);
+  // y[i,j,f] = b[f] + sum x[i*s-top+a, j*s-left+b, c] * w[a,b,c,f], then ReLU. Parameters: kernel [k,k,C,F],
+  // bias [F].
+  op_maker_conv *conv;
+  // y[i,j,c] = sum x[i*s-top+a, j*s-left+b, c] * w[a,b,c,1]. Parameters: kernel [k,k,C,1]. No bias, no ReLU.
+  op_maker_conv *depthwise;
+  // Maximum over the window; of equal values the first in row order gets the gradient.
+  enum status (*max_pool)(struct op **out, const struct op_context *context, const struct window *window,
+                          struct error *error);
+  // y = x[0] + x[1]
+  enum status (*add)(struct op **out, const struct op_context *context, struct shape shape, struct error *error);
+  // y = x or 0, kept values scaled so that the mean stays: see dropout.h. `layer` is below 256.
+  enum status (*dropout)(struct op **out, const struct op_context *context, struct shape shape, float rate, int layer,
+                         struct error *error);
+  // y[u] = b[u] + sum x[c] * w[c,u], then ReLU. Parameters: kernel [C,U], bias [U]. Gradients by
+  // batch_gradient.
+  enum status (*dense)(struct op **out, const struct op_context *context, const struct dense_spec *spec,
+                       struct error *error);
+};
+
+extern const struct ops ops_reference;
+
+void op_free(struct op *op); // NULL is harmless
+
+#endif

@@ -1,0 +1,19 @@
+#include "engine/tensor.h"
+
+size_t dtype_size(enum dtype dtype)
+{
+  switch (dtype) {
+  case DTYPE_F32:
+    return 4;
+  case DTYPE_BF16:
+    return 2;
+  case DTYPE_U8:
+    return 1;
+  }
+  return 0;
+}
+
+size_t shape_elements(struct shape shape)
+{
+  return (size_t)shape.h * (size_t)shape.w * (size_t)shape.c;
+}

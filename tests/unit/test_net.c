@@ -1,0 +1,249 @@
+// A net as a whole: shapes, reproducibility, learning.
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/rng.h"
+#include "engine/net.h"
+#include "engine/optimizer.h"
+#include "models/models.h"
+#include "models/seed_cnn.h"
+
+#include <cmocka.h> // last: it has a macro called fail
+
+enum { SIDE = 12, CLASSES = 5, IMAGES = 21 };
+
+struct images {
+  uint8_t pixels[IMAGES][SIDE * SIDE * 3];
+  int32_t labels[IMAGES];
+};
+
+static void fetch(void *self, size_t index, void *pixels)
+{
+  memcpy(pixels, ((struct images *)self)->pixels[index], SIDE * SIDE * 3);
+}
+
+static void make_images(struct images *images)
+{
+  struct rng rng = rng_at(1, RNG_TEST, 0, 0);
+  for (size_t i = 0; i < IMAGES; i++) {
+    images->labels[i] = (int32_t)(i % CLASSES);
+    for (size_t k = 0; k < sizeof images->pixels[i]; k++)
+      images->pixels[i][k] = (uint8_t)(rng_bits(&rng) % 64 + 30 * (unsigned)images->labels[i]);
+  }
+}
+
+static struct net *planned(struct net_options options)
+{
+  struct error error = {0};
+  struct net *net = seed_cnn((struct shape){SIDE, SIDE, 3}, CLASSES, 0.3f);
+  assert_non_null(net);
+  options.batch = IMAGES;
+  options.training = true;
+  if (net_plan(net, &options, &error)) fail_msg("%s", error.text);
+  net_initialise(net, 7);
+  return net;
+}
+
+// The weights after three steps of n images.
+static float *weights_after(struct net_options options, size_t n, size_t *count)
+{
+  struct error error = {0};
+  static struct images images;
+  make_images(&images);
+  struct net *net = planned(options);
+  struct optimizer *optimizer = NULL;
+  struct optimizer_options adam = {.kind = OPTIMIZER_ADAM, .beta1 = 0.9f, .beta2 = 0.999f, .epsilon = 1e-7f};
+  assert_int_equal(optimizer_new(&optimizer, net, &adam, &error), OK);
+  for (uint64_t step = 1; step <= 3; step++) {
+    double loss;
+    struct net_input input = {&images, fetch};
+    struct net_target target = {images.labels, 0.1f};
+    if (net_train(net, &input, &target, n, step, &loss, NULL, &error)) fail_msg("%s", error.text);
+    if (optimizer_step(optimizer, step, 1e-3f, options.threads, &error)) fail_msg("%s", error.text);
+  }
+  *count = 0;
+  for (size_t i = 0; i < net_parameter_count(net); i++) *count += net_parameter(net, i)->count;
+  float *all = malloc(*count * sizeof *all), *next = all;
+  assert_non_null(all);
+  for (size_t i = 0; i < net_parameter_count(net); i++) {
+    memcpy(next, net_parameter(net, i)->value, net_parameter(net, i)->count * sizeof *next);
+    next += net_parameter(net, i)->count;
+  }
+  optimizer_free(optimizer);
+  net_free(net);
+  return all;
+}
+
+static void same_bits(struct net_options options)
+{
+  for (size_t n = 3; n <= IMAGES; n += 9) {
+    size_t count;
+    options.threads = 1;
+    float *one = weights_after(options, n, &count);
+    for (int threads = 1; threads <= 4; threads++) {
+      options.threads = threads;
+      float *some = weights_after(options, n, &count);
+      assert_memory_equal(one, some, count * sizeof *one);
+      free(some);
+    }
+    free(one);
+  }
+}
+
+static void threads_do_not_change_a_bit(void **state)
+{
+  (void)state;
+  same_bits((struct net_options){.kernels = KERNELS_ONEDNN});
+  if (net_precision_supported(NET_BF16))
+    same_bits((struct net_options){.kernels = KERNELS_ONEDNN, .precision = NET_BF16});
+}
+
+static void the_seed_of_dropout_changes_the_weights(void **state)
+{
+  (void)state;
+  size_t count;
+  float *one = weights_after((struct net_options){.kernels = KERNELS_ONEDNN, .threads = 1}, 5, &count);
+  float *two = weights_after((struct net_options){.kernels = KERNELS_ONEDNN, .threads = 1, .seed = 1}, 5, &count);
+  assert_memory_not_equal(one, two, count * sizeof *one);
+  free(one);
+  free(two);
+}
+
+static void seed_cnn_has_its_shape(void **state)
+{
+  (void)state;
+  struct error error = {0};
+  struct net *net = NULL;
+  assert_int_equal(model_build("seed-cnn", 29, 0.3f, &net, &error), OK);
+  size_t total = 0;
+  for (size_t i = 0; i < net_layer_count(net); i++) total += net_layer(net, i).parameters;
+  assert_int_equal(total, 656733);
+  static const struct {
+    const char *name;
+    struct shape shape;
+    size_t parameters;
+  } expected[] = {{"conv1", {100, 100, 64}, 1792}, {"sep1", {100, 100, 64}, 4736}, {"pool1", {50, 50, 64}, 0},
+                  {"res1", {50, 50, 64}, 4160},    {"add1", {50, 50, 64}, 0},      {"drop1", {50, 50, 64}, 0},
+                  {"sep2", {50, 50, 32}, 2656},    {"sep3", {50, 50, 32}, 1344},   {"pool2", {25, 25, 32}, 0},
+                  {"res2", {25, 25, 32}, 1056},    {"add2", {25, 25, 32}, 0},      {"drop2", {25, 25, 32}, 0},
+                  {"flatten", {1, 1, 20000}, 0},   {"dense", {1, 1, 32}, 640032},  {"predictions", {1, 1, 29}, 957}};
+  size_t found = 0;
+  for (size_t i = 0; i < net_layer_count(net); i++)
+    for (size_t k = 0; k < sizeof expected / sizeof *expected; k++) {
+      struct layer_summary layer = net_layer(net, i);
+      if (strcmp(layer.name, expected[k].name) != 0) continue;
+      assert_memory_equal(&layer.output, &expected[k].shape, sizeof layer.output);
+      assert_int_equal(layer.parameters, expected[k].parameters);
+      found++;
+    }
+  assert_int_equal(found, sizeof expected / sizeof *expected);
+  net_free(net);
+}
+
+static void an_unknown_model_is_named(void **state)
+{
+  (void)state;
+  struct error error = {0};
+  struct net *net = NULL;
+  assert_int_equal(model_build("sead-cnn", 29, 0.3f, &net, &error), BAD_USAGE);
+  assert_non_null(strstr(error.text, "sead-cnn"));
+  assert_null(net);
+}
+
+static void building_errors_reach_plan(void **state)
+{
+  (void)state;
+  struct error error = {0};
+  struct net_options options = {.threads = 1, .batch = 1};
+  struct net *net = net_new("odd", (struct shape){2, 2, 3}, DTYPE_F32);
+  int x = net_conv2d(net, "big", NET_INPUT, &(struct conv2d){.filters = 4, .kernel = 3, .stride = 1});
+  assert_int_equal(x, -1);
+  net_dense(net, "out", net_flatten(net, "flat", x), &(struct dense){.units = 2});
+  assert_int_equal(net_plan(net, &options, &error), BAD_USAGE);
+  assert_non_null(strstr(error.text, "big"));
+  net_free(net);
+
+  net = net_new("unread", (struct shape){2, 2, 3}, DTYPE_F32);
+  x = net_flatten(net, "flat", NET_INPUT);
+  net_dense(net, "lost", x, &(struct dense){.units = 2});
+  net_dense(net, "out", x, &(struct dense){.units = 2});
+  assert_int_equal(net_plan(net, &options, &error), BAD_USAGE);
+  assert_non_null(strstr(error.text, "lost"));
+  net_free(net);
+
+  net = net_new("bytes", (struct shape){2, 2, 3}, DTYPE_U8);
+  net_dense(net, "out", net_flatten(net, "flat", NET_INPUT), &(struct dense){.units = 2});
+  assert_int_equal(net_plan(net, &options, &error), BAD_USAGE);
+  assert_non_null(strstr(error.text, "rescale"));
+  net_free(net);
+}
+
+static void bad_calls_are_refused(void **state)
+{
+  (void)state;
+  struct error error = {0};
+  static struct images images;
+  make_images(&images);
+  struct net *net = planned((struct net_options){.threads = 1, .kernels = KERNELS_ONEDNN});
+  struct net_input input = {&images, fetch};
+  double loss;
+  int32_t labels[2] = {0, CLASSES};
+  assert_int_equal(net_train(net, &input, &(struct net_target){labels, 0}, 2, 0, &loss, NULL, &error), BAD_DATA);
+  assert_int_equal(net_train(net, &input, &(struct net_target){labels, 0}, IMAGES + 1, 0, &loss, NULL, &error),
+                   BAD_USAGE);
+  net_parameter(net, 0)->value[0] = NAN;
+  net_parameters_changed(net);
+  assert_int_equal(net_train(net, &input, &(struct net_target){labels, 0}, 1, 0, &loss, NULL, &error), FAILED);
+  net_free(net);
+}
+
+static void it_learns(void **state)
+{
+  (void)state;
+  struct error error = {0};
+  static struct images images;
+  make_images(&images);
+  struct net *net = planned((struct net_options){.threads = 2, .kernels = KERNELS_ONEDNN});
+  struct optimizer *optimizer = NULL;
+  struct optimizer_options adam = {.kind = OPTIMIZER_ADAM, .beta1 = 0.9f, .beta2 = 0.999f, .epsilon = 1e-7f};
+  assert_int_equal(optimizer_new(&optimizer, net, &adam, &error), OK);
+  struct net_input input = {&images, fetch};
+  struct net_target target = {images.labels, 0};
+  double first = 0, loss = 0;
+  for (uint64_t step = 1; step <= 40; step++) {
+    assert_int_equal(net_train(net, &input, &target, IMAGES, step, &loss, NULL, &error), OK);
+    assert_int_equal(optimizer_step(optimizer, step, 3e-3f, 2, &error), OK);
+    if (step == 1) first = loss;
+  }
+  assert_true(loss < first / 2);
+  float logits[IMAGES * CLASSES];
+  assert_int_equal(net_infer(net, &input, IMAGES, logits, &error), OK);
+  int right = 0;
+  for (int i = 0; i < IMAGES; i++) {
+    int best = 0;
+    for (int k = 1; k < CLASSES; k++)
+      if (logits[i * CLASSES + k] > logits[i * CLASSES + best]) best = k;
+    right += best == images.labels[i];
+  }
+  assert_true(right > IMAGES * 3 / 4);
+  optimizer_free(optimizer);
+  net_free(net);
+}
+
+int main(void)
+{
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(seed_cnn_has_its_shape),
+      cmocka_unit_test(an_unknown_model_is_named),
+      cmocka_unit_test(building_errors_reach_plan),
+      cmocka_unit_test(bad_calls_are_refused),
+      cmocka_unit_test(threads_do_not_change_a_bit),
+      cmocka_unit_test(the_seed_of_dropout_changes_the_weights),
+      cmocka_unit_test(it_learns),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
