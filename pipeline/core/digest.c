@@ -86,21 +86,25 @@ static enum status add_all(struct digest *digest, int fd, uint64_t *size, const 
   return status;
 }
 
-enum status digest_of_file(char text[DIGEST_TEXT], uint64_t *size, const char *path, struct error *error)
+enum status digest_of_opened(char text[DIGEST_TEXT], uint64_t *size, int fd, const char *path, struct error *error)
 {
   struct digest *digest = NULL;
-  int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
-  if (fd < 0) return fail_errno(error, "cannot open %s", path);
   struct stat info;
-  enum status status = OK;
-  if (fstat(fd, &info) < 0)
-    status = fail_errno(error, "cannot read %s", path);
-  else if (!S_ISREG(info.st_mode))
-    status = fail(error, BAD_DATA, "%s: not a plain file", path);
-  if (!status) status = digest_new(&digest, error);
+  if (fstat(fd, &info) < 0) return fail_errno(error, "cannot read %s", path);
+  if (!S_ISREG(info.st_mode)) return fail(error, BAD_DATA, "%s: not a plain file", path);
+  if (lseek(fd, 0, SEEK_SET) < 0) return fail_errno(error, "cannot read %s", path);
+  enum status status = digest_new(&digest, error);
   if (!status) status = add_all(digest, fd, size, path, error);
   if (!status) digest_finish(digest, text);
   digest_free(digest);
+  return status;
+}
+
+enum status digest_of_file(char text[DIGEST_TEXT], uint64_t *size, const char *path, struct error *error)
+{
+  int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+  if (fd < 0) return fail_errno(error, "cannot open %s", path);
+  enum status status = digest_of_opened(text, size, fd, path, error);
   close(fd);
   return status;
 }

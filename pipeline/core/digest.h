@@ -22,4 +22,7 @@ enum status digest_of(char text[DIGEST_TEXT], const void *bytes, size_t size, st
 // The SHA-256 and size of a whole file, streamed.
 enum status digest_of_file(char text[DIGEST_TEXT], uint64_t *size, const char *path, struct error *error);
 
+// The same of a plain file that is open for reading, from its first byte on; moves the descriptor's place.
+enum status digest_of_opened(char text[DIGEST_TEXT], uint64_t *size, int fd, const char *path, struct error *error);
+
 #endif

@@ -43,8 +43,7 @@ static void read_run(struct run_found *out, struct query *query)
   copy_text(out->best_sha256, sizeof out->best_sha256, query, 11);
 }
 
-static enum status open_run_query(struct query **query, struct db *db, const char *condition,
-                                  struct error *error)
+static enum status open_run_query(struct query **query, struct db *db, const char *condition, struct error *error)
 {
   char sql[768];
   snprintf(sql, sizeof sql, "%s%s", run_columns, condition);
@@ -69,14 +68,12 @@ enum status run_find(struct db *db, const char *key, const char *name, struct ru
 enum status run_free_name(struct db *db, const char *base, char out[RUN_NAME_LIMIT], struct error *error)
 {
   for (int suffix = 1;; suffix++) {
-    int length = suffix == 1 ? snprintf(out, RUN_NAME_LIMIT, "%s", base)
-                             : snprintf(out, RUN_NAME_LIMIT, "%s-%d", base, suffix);
+    int length =
+        suffix == 1 ? snprintf(out, RUN_NAME_LIMIT, "%s", base) : snprintf(out, RUN_NAME_LIMIT, "%s-%d", base, suffix);
     if (length >= RUN_NAME_LIMIT)
-      return fail(error, BAD_USAGE, "the run name %.40s... is longer than %d bytes", base,
-                  RUN_NAME_LIMIT - 1);
+      return fail(error, BAD_USAGE, "the run name %.40s... is longer than %d bytes", base, RUN_NAME_LIMIT - 1);
     int64_t taken = 0;
-    enum status status =
-        db_integer(db, &taken, NULL, error, "SELECT count(*) FROM run WHERE name = ?", "t", out);
+    enum status status = db_integer(db, &taken, NULL, error, "SELECT count(*) FROM run WHERE name = ?", "t", out);
     if (status || !taken) return status;
   }
 }
@@ -87,11 +84,10 @@ enum status run_latest(struct db *db, const char *base, struct run_found *out, c
   struct query *query = NULL;
   *found = false;
   *parameters = NULL;
-  enum status status =
-      open_run_query(&query, db,
-                     "name = ?1 OR (substr(name, 1, length(?1) + 1) = ?1 || '-' AND"
-                     " substr(name, length(?1) + 2) NOT GLOB '*[^0-9]*') ORDER BY id DESC LIMIT 1",
-                     error);
+  enum status status = open_run_query(&query, db,
+                                      "name = ?1 OR (substr(name, 1, length(?1) + 1) = ?1 || '-' AND"
+                                      " substr(name, length(?1) + 2) NOT GLOB '*[^0-9]*') ORDER BY id DESC LIMIT 1",
+                                      error);
   if (!status) status = query_bind(query, error, "t", base);
   if (!status && query_next(query, &status, error)) {
     read_run(out, query);
@@ -107,12 +103,11 @@ enum status run_latest(struct db *db, const char *base, struct run_found *out, c
 
 enum status run_add_epoch(struct db *db, int64_t id, const struct epoch_row *epoch, struct error *error)
 {
-  return db_run(
-      db, error,
-      "INSERT OR REPLACE INTO epoch (run, epoch, train_loss, train_accuracy, val_loss, val_accuracy, lr,"
-      " seconds, images_per_second) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-      "iirrrrrrr", id, (int64_t)epoch->epoch, epoch->train_loss, epoch->train_accuracy, epoch->val_loss,
-      epoch->val_accuracy, epoch->lr, epoch->seconds, epoch->images_per_second);
+  return db_run(db, error,
+                "INSERT OR REPLACE INTO epoch (run, epoch, train_loss, train_accuracy, val_loss, val_accuracy, lr,"
+                " seconds, images_per_second) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "iirrrrrrr", id, (int64_t)epoch->epoch, epoch->train_loss, epoch->train_accuracy, epoch->val_loss,
+                epoch->val_accuracy, epoch->lr, epoch->seconds, epoch->images_per_second);
 }
 
 static enum status replace_epochs(struct db *db, int64_t id, const struct epoch_row *epochs, size_t count,
@@ -131,8 +126,7 @@ static enum status end_transaction(struct db *db, enum status status, struct err
   return status;
 }
 
-enum status run_set_epochs(struct db *db, int64_t id, const struct epoch_row *epochs, size_t count,
-                           struct error *error)
+enum status run_set_epochs(struct db *db, int64_t id, const struct epoch_row *epochs, size_t count, struct error *error)
 {
   enum status status = db_begin(db, error);
   if (status) return status;
@@ -144,15 +138,14 @@ enum status run_set_epochs(struct db *db, int64_t id, const struct epoch_row *ep
 
 static enum status insert_run(struct db *db, const struct run_row *row, struct error *error)
 {
-  return db_run(
-      db, error,
-      "INSERT INTO run (name, key, parameters, config, state, model, dataset, split, tensor_set, seed,"
-      " precision, threads, isa, host, versions, parameter_count, trainable_count, epochs_planned, "
-      "started_at)"
-      " VALUES (?, ?, ?, ?, 'running', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-      "tttttiiiititttiiir", row->name, row->key, row->parameters, row->config, row->model, row->dataset,
-      row->split, row->tensor_set, row->seed, row->precision, (int64_t)row->threads, row->isa, row->host,
-      row->versions, row->parameter_count, row->trainable_count, row->epochs_planned, (double)time(NULL));
+  return db_run(db, error,
+                "INSERT INTO run (name, key, parameters, config, state, model, dataset, split, tensor_set, seed,"
+                " precision, threads, isa, host, versions, parameter_count, trainable_count, epochs_planned, "
+                "started_at)"
+                " VALUES (?, ?, ?, ?, 'running', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "tttttiiiititttiiir", row->name, row->key, row->parameters, row->config, row->model, row->dataset,
+                row->split, row->tensor_set, row->seed, row->precision, (int64_t)row->threads, row->isa, row->host,
+                row->versions, row->parameter_count, row->trainable_count, row->epochs_planned, (double)time(NULL));
 }
 
 enum status run_insert(struct db *db, const struct run_row *row, const struct epoch_row *epochs, size_t count,
@@ -183,8 +176,8 @@ enum status run_finish(struct db *db, int64_t id, const struct run_result *resul
 // --- evaluation
 // --------------------------------------------------------------------------------------------------------
 
-static enum status insert_predictions(struct db *db, int64_t run, const char *part,
-                                      const struct prediction_row *rows, size_t count, struct error *error)
+static enum status insert_predictions(struct db *db, int64_t run, const char *part, const struct prediction_row *rows,
+                                      size_t count, struct error *error)
 {
   struct query *query = NULL;
   enum status status = query_open(&query, db,
@@ -197,10 +190,10 @@ static enum status insert_predictions(struct db *db, int64_t run, const char *pa
                                   error);
   for (size_t i = 0; !status && i < count; i++) {
     const struct prediction_row *row = &rows[i];
-    status = query_run(query, error, "iitiirriirirr", run, row->image, part, (int64_t)row->label,
-                       (int64_t)row->predicted, row->confidence, row->label_confidence,
-                       (int64_t)row->label_rank, (int64_t)row->second, row->second_confidence,
-                       (int64_t)row->third, row->third_confidence, row->loss);
+    status =
+        query_run(query, error, "iitiirriirirr", run, row->image, part, (int64_t)row->label, (int64_t)row->predicted,
+                  row->confidence, row->label_confidence, (int64_t)row->label_rank, (int64_t)row->second,
+                  row->second_confidence, (int64_t)row->third, row->third_confidence, row->loss);
   }
   query_close(query);
   return status;
@@ -213,16 +206,13 @@ static enum status insert_metrics(struct db *db, int64_t run, const char *part, 
   for (size_t i = 0; !status && i < count; i++)
     if (!isnan(rows[i].value))
       status = db_run(
-          db, error,
-          "INSERT INTO metric (run, part, name, value, low, high, images) VALUES (?, ?, ?, ?, ?, ?, ?)",
-          "ittrrri", run, part, rows[i].name, rows[i].value, rows[i].low, rows[i].high,
-          (int64_t)rows[i].images);
+          db, error, "INSERT INTO metric (run, part, name, value, low, high, images) VALUES (?, ?, ?, ?, ?, ?, ?)",
+          "ittrrri", run, part, rows[i].name, rows[i].value, rows[i].low, rows[i].high, (int64_t)rows[i].images);
   return status;
 }
 
-enum status run_set_evaluation(struct db *db, int64_t id, const char *part,
-                               const struct prediction_row *predictions, size_t count,
-                               const struct metric_row *metrics, size_t metric_count, struct error *error)
+enum status run_set_evaluation(struct db *db, int64_t id, const char *part, const struct prediction_row *predictions,
+                               size_t count, const struct metric_row *metrics, size_t metric_count, struct error *error)
 {
   enum status status = db_begin(db, error);
   if (status) return status;

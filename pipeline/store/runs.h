@@ -92,8 +92,8 @@ enum status run_add_epoch(struct db *db, int64_t id, const struct epoch_row *epo
 enum status run_finish(struct db *db, int64_t id, const struct run_result *result, struct error *error);
 
 // Replaces the predictions and metrics of a run on a part; one transaction.
-enum status run_set_evaluation(struct db *db, int64_t id, const char *part,
-                               const struct prediction_row *predictions, size_t count,
-                               const struct metric_row *metrics, size_t metric_count, struct error *error);
+enum status run_set_evaluation(struct db *db, int64_t id, const char *part, const struct prediction_row *predictions,
+                               size_t count, const struct metric_row *metrics, size_t metric_count,
+                               struct error *error);
 
 #endif

@@ -24,12 +24,11 @@ enum status tensor_set_find(struct db *db, const char *key, int64_t id, struct t
 {
   struct query *query = NULL;
   *found = false;
-  enum status status =
-      query_open(&query, db,
-                 "SELECT id, kind, dataset, ifnull(split, 0), state = 'done', height, width, channels,"
-                 " (SELECT ifnull(sum(f.rows), 0) FROM tensor_file f WHERE f.tensor_set = t.id)"
-                 " FROM tensor_set t WHERE key = ?1 OR (?1 IS NULL AND id = ?2)",
-                 error);
+  enum status status = query_open(&query, db,
+                                  "SELECT id, kind, dataset, ifnull(split, 0), state = 'done', height, width, channels,"
+                                  " (SELECT ifnull(sum(f.rows), 0) FROM tensor_file f WHERE f.tensor_set = t.id)"
+                                  " FROM tensor_set t WHERE key = ?1 OR (?1 IS NULL AND id = ?2)",
+                                  error);
   if (!status) status = query_bind(query, error, "ti", key, id);
   if (!status && query_next(query, &status, error)) {
     *found = true;
@@ -55,11 +54,9 @@ enum status tensor_set_previous(struct db *db, const char *kind, int64_t dataset
   struct query *query = NULL;
   *parameters = NULL;
   enum status status = query_open(
-      &query, db, "SELECT parameters FROM tensor_set WHERE kind = ? AND dataset = ? ORDER BY id DESC LIMIT 1",
-      error);
+      &query, db, "SELECT parameters FROM tensor_set WHERE kind = ? AND dataset = ? ORDER BY id DESC LIMIT 1", error);
   if (!status) status = query_bind(query, error, "ti", kind, dataset);
-  if (!status && query_next(query, &status, error))
-    status = mem_text(parameters, query_text(query, 0), error);
+  if (!status && query_next(query, &status, error)) status = mem_text(parameters, query_text(query, 0), error);
   query_close(query);
   return status;
 }
@@ -92,8 +89,7 @@ static enum status insert_rows(struct db *db, const struct tensor_set *set, cons
 {
   struct query *query = NULL;
   enum status status = query_open(
-      &query, db,
-      "INSERT INTO tensor_row (tensor_set, row, image, variant, parameters) VALUES (?, ?, ?, ?, ?)", error);
+      &query, db, "INSERT INTO tensor_row (tensor_set, row, image, variant, parameters) VALUES (?, ?, ?, ?, ?)", error);
   for (uint64_t i = 0; !status && i < file->rows; i++)
     status = query_run(query, error, "iiiit", set->id, (int64_t)(file->first_row + i), rows[i].image,
                        (int64_t)rows[i].variant, rows[i].parameters);
@@ -112,8 +108,8 @@ enum status tensor_set_add_file(struct db *db, struct tensor_set *set, const str
   status = db_run(db, error,
                   "INSERT INTO tensor_file (tensor_set, ordinal, path, first_row, rows, bytes, sha256)"
                   " VALUES (?, ?, ?, ?, ?, ?, ?)",
-                  "iitiiit", set->id, (int64_t)file->ordinal, file->path, (int64_t)file->first_row,
-                  (int64_t)file->rows, (int64_t)file->bytes, file->sha256);
+                  "iitiiit", set->id, (int64_t)file->ordinal, file->path, (int64_t)file->first_row, (int64_t)file->rows,
+                  (int64_t)file->bytes, file->sha256);
   if (!status) status = insert_rows(db, set, file, rows, error);
   if (!status) status = db_run(db, error, count_rows, "i", set->id);
   if (!status) status = db_commit(db, error);
@@ -131,8 +127,7 @@ enum status tensor_set_finish(struct db *db, struct tensor_set *set, struct erro
   return status;
 }
 
-enum status tensor_set_files(struct db *db, int64_t set, struct tensor_file **files, size_t *count,
-                             struct error *error)
+enum status tensor_set_files(struct db *db, int64_t set, struct tensor_file **files, size_t *count, struct error *error)
 {
   struct query *query = NULL;
   size_t capacity = 0;
@@ -177,8 +172,7 @@ enum status tensor_file_check(const char *folder, const struct tensor_file *file
   // A row is not trusted more than a file: what we made lies in our folder.
   if (strncmp(file->path, TENSOR_FOLDER "/", sizeof TENSOR_FOLDER) || strstr(file->path, "..") ||
       strchr(file->path + sizeof TENSOR_FOLDER, '/'))
-    return fail(error, BAD_DATA, "the manifest names a tensor file outside " TENSOR_FOLDER "/: %s",
-                file->path);
+    return fail(error, BAD_DATA, "the manifest names a tensor file outside " TENSOR_FOLDER "/: %s", file->path);
   struct stat found;
   if (lstat(path, &found))
     return fail(error, BAD_DATA, "%s: %s, but the manifest has it as done", path, strerror(errno));
@@ -194,12 +188,10 @@ enum status tensor_set_forget_from(struct db *db, struct tensor_set *set, int or
   int64_t first = (int64_t)set->rows;
   enum status status = db_begin(db, error);
   if (status) return status;
-  status = db_integer(db, &first, NULL, error,
-                      "SELECT first_row FROM tensor_file WHERE tensor_set = ? AND ordinal = ?", "ii", set->id,
-                      (int64_t)ordinal);
+  status = db_integer(db, &first, NULL, error, "SELECT first_row FROM tensor_file WHERE tensor_set = ? AND ordinal = ?",
+                      "ii", set->id, (int64_t)ordinal);
   if (!status)
-    status =
-        db_run(db, error, "DELETE FROM tensor_row WHERE tensor_set = ? AND row >= ?", "ii", set->id, first);
+    status = db_run(db, error, "DELETE FROM tensor_row WHERE tensor_set = ? AND row >= ?", "ii", set->id, first);
   if (!status)
     status = db_run(db, error, "DELETE FROM tensor_file WHERE tensor_set = ? AND ordinal >= ?", "ii", set->id,
                     (int64_t)ordinal);
@@ -221,15 +213,12 @@ enum status tensor_set_collect(struct db *db, const char *folder, const char *ke
   for (size_t i = 0; !status && i < listing.count; i++) {
     const char *name = listing.entries[i].name;
     // A temporary file of a killed execution starts with a dot.
-    if (!listing.entries[i].is_regular || strncmp(name + (*name == '.'), key, 12) || strlen(name) > 100)
-      continue;
+    if (!listing.entries[i].is_regular || strncmp(name + (*name == '.'), key, 12) || strlen(name) > 100) continue;
     snprintf(shown, sizeof shown, TENSOR_FOLDER "/%s", name);
     int64_t known = 0;
-    status =
-        db_integer(db, &known, NULL, error, "SELECT count(*) FROM tensor_file WHERE path = ?", "t", shown);
+    status = db_integer(db, &known, NULL, error, "SELECT count(*) FROM tensor_file WHERE path = ?", "t", shown);
     if (!status && !known) status = path_join(path, tensors, name, error);
-    if (!status && !known && unlink(path))
-      status = fail_errno(error, "cannot remove %s, which no row knows", path);
+    if (!status && !known && unlink(path)) status = fail_errno(error, "cannot remove %s, which no row knows", path);
   }
   listing_release(&listing);
   return status;
