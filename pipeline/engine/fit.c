@@ -96,9 +96,23 @@ static bool stop_asked(const struct fitting *f)
   return f->callbacks->stop && f->callbacks->stop(f->callbacks->self);
 }
 
+// Nothing that is broken is ever published: an update of finite gradients can still overflow.
+static enum status check_weights(const struct fitting *f, struct error *error)
+{
+  for (size_t p = 0; p < net_parameter_count(f->net); p++) {
+    const struct parameter *parameter = net_parameter(f->net, p);
+    for (size_t i = 0; i < parameter->count; i++)
+      if (!isfinite(parameter->value[i]))
+        return fail(error, FAILED, "%s[%zu] is not finite after step %llu: lower the learning rate", parameter->name, i,
+                    (unsigned long long)f->progress->step);
+  }
+  return OK;
+}
+
 static enum status checkpoint(struct fitting *f, struct error *error)
 {
-  enum status status = f->callbacks->checkpoint(f->callbacks->self, f->progress, error);
+  enum status status = check_weights(f, error);
+  if (!status) status = f->callbacks->checkpoint(f->callbacks->self, f->progress, error);
   f->checkpointed = clock_seconds();
   return status;
 }
@@ -231,8 +245,11 @@ static enum status finish_epoch(struct fitting *f, struct error *error)
       .lr = schedule_lr(&f->options->schedule, progress->step - 1, f->steps),
       .images_per_second = progress->seconds > 0 ? images / progress->seconds : 0,
   };
-  enum status status = validate(f, &figures, error);
+  enum status status = check_weights(f, error);
+  if (!status) status = validate(f, &figures, error);
   if (status) return status;
+  if (has_validation(f) && !isfinite(figures.val_loss))
+    return fail(error, FAILED, "the validation loss of epoch %d is not finite: lower the learning rate", figures.epoch);
   figures.seconds = progress->seconds + clock_seconds() - started;
   bool best = is_best(f, &figures);
   if (best) {
