@@ -1,12 +1,8 @@
 #include "materialise.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <omp.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/file.h>
-#include <unistd.h>
 
 #include "core/files.h"
 #include "core/mem.h"
@@ -78,10 +74,8 @@ struct descriptions {
 static enum status describe_rows(struct descriptions *out, const struct materialise *plan, uint64_t first,
                                  uint64_t rows, struct error *error)
 {
-  enum status status =
-      mem_zeroed((void **)&out->rows, rows, sizeof *out->rows, "rows of a tensor file", error);
-  if (!status)
-    status = mem_zeroed((void **)&out->texts, rows, PARAMETERS_LIMIT, "parameters of a tensor file", error);
+  enum status status = mem_zeroed((void **)&out->rows, rows, sizeof *out->rows, "rows of a tensor file", error);
+  if (!status) status = mem_zeroed((void **)&out->texts, rows, PARAMETERS_LIMIT, "parameters of a tensor file", error);
   for (uint64_t i = 0; !status && i < rows; i++) {
     char *text = out->texts + i * PARAMETERS_LIMIT;
     plan->describe(plan->self, first + i, &out->rows[i], text, PARAMETERS_LIMIT);
@@ -99,12 +93,8 @@ static enum status make_file(struct stage *stage, struct materialise *plan, int 
   struct tensor_file file = {.ordinal = ordinal, .first_row = first, .rows = left < most ? left : most};
   tensor_file_name(file.path, plan->key, ordinal);
   struct tensor_info tensor = {
-      "images",
-      TENSOR_U8,
-      4,
-      {file.rows, (uint64_t)set->height, (uint64_t)set->width, (uint64_t)set->channels}};
-  struct metadata_pair metadata[] = {
-      {"key", plan->key}, {"kind", set->kind}, {"images", plan->file_metadata}};
+      "images", TENSOR_U8, 4, {file.rows, (uint64_t)set->height, (uint64_t)set->width, (uint64_t)set->channels}};
+  struct metadata_pair metadata[] = {{"key", plan->key}, {"kind", set->kind}, {"images", plan->file_metadata}};
   char path[PATH_LIMIT];
   struct tensorfile_writer *writer = NULL;
   struct descriptions descriptions = {0};
@@ -122,8 +112,7 @@ static enum status make_file(struct stage *stage, struct materialise *plan, int 
 
 // Of the files that earlier executions published: how many stand. The first that does not, and all after it,
 // are forgotten.
-static enum status keep_finished_files(struct stage *stage, struct materialise *plan, int *kept,
-                                       struct error *error)
+static enum status keep_finished_files(struct stage *stage, struct materialise *plan, int *kept, struct error *error)
 {
   struct tensor_file *files = NULL;
   size_t count = 0, good = 0;
@@ -139,33 +128,26 @@ static enum status keep_finished_files(struct stage *stage, struct materialise *
   return status;
 }
 
-// The lock dies with the process. *out is the folder's descriptor.
-static enum status lock_tensor_folder(struct stage *stage, int *out, struct error *error)
+static enum status make_tensor_folder(struct stage *stage, struct error *error)
 {
   char path[PATH_LIMIT];
   enum status status = path_join(path, stage_folder(stage), TENSOR_FOLDER, error);
-  if (!status) status = folder_make(path, error);
-  if (status) return status;
-  *out = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (*out < 0) return fail_errno(error, "cannot open %s", path);
-  if (!flock(*out, LOCK_EX | LOCK_NB)) return OK;
-  if (errno == EWOULDBLOCK) return fail(error, FAILED, "another process is making tensor files in %s", path);
-  return fail_errno(error, "cannot lock %s", path);
+  return status ? status : folder_make(path, error);
 }
 
-static enum status make_missing_files(struct stage *stage, struct materialise *plan, struct error *error)
+enum status materialise(struct stage *stage, struct materialise *plan, struct error *error)
 {
   int ordinal = 0;
   struct tensor_set *set = &plan->set;
-  enum status status = tensor_set_begin(stage_db(stage), set, plan->key, plan->parameters, error);
+  enum status status = make_tensor_folder(stage, error);
+  if (!status) status = tensor_set_begin(stage_db(stage), set, plan->key, plan->parameters, error);
   if (!status) status = keep_finished_files(stage, plan, &ordinal, error);
   if (!status) status = tensor_set_collect(stage_db(stage), stage_folder(stage), plan->key, error);
   if (status) return status;
   uint64_t kept = set->rows;
   if (kept) {
     char what[96];
-    snprintf(what, sizeof what, "%llu of %llu images", (unsigned long long)kept,
-             (unsigned long long)plan->rows);
+    snprintf(what, sizeof what, "%llu of %llu images", (unsigned long long)kept, (unsigned long long)plan->rows);
     stage_resumes(stage, what);
   }
   struct progress *bar = stage_progress(stage, "images", plan->rows - kept);
@@ -174,13 +156,4 @@ static enum status make_missing_files(struct stage *stage, struct materialise *p
   progress_stop(bar);
   stage_count(stage, set->rows - kept, clock_seconds() - started);
   return status ? status : tensor_set_finish(stage_db(stage), set, error);
-}
-
-enum status materialise(struct stage *stage, struct materialise *plan, struct error *error)
-{
-  int lock = -1;
-  enum status status = lock_tensor_folder(stage, &lock, error);
-  if (!status) status = make_missing_files(stage, plan, error);
-  if (lock >= 0) close(lock);
-  return status;
 }

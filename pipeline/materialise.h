@@ -31,8 +31,7 @@ struct materialise {
 uint64_t materialise_file_rows(const struct tensor_set *set);
 
 // Makes what is missing. INTERRUPTED keeps the files that are whole. A published file that is not there any
-// more, or not as long as its row says, is made again with all after it. One process at a time works in a
-// manifest's tensor folder; a second is refused.
+// more, or not as long as its row says, is made again with all after it.
 enum status materialise(struct stage *stage, struct materialise *plan, struct error *error);
 
 #endif
