@@ -1,13 +1,13 @@
 // The skeleton that all stages share: options, configuration, manifest, log row, signals, progress, exit status.
 //
-// To add a stage: write stages/NAME.c with a `struct stage_definition` and a main that calls stage_main; list its keys in
-// config_keys.c; add it to STAGES in the Makefile and to tests/e2e. A stage reads rows, does work, publishes files, writes
-// rows; it never starts or includes another stage.
+// To add a stage: write stages/NAME.c with a `struct stage_definition` and a main that calls stage_main (`make` finds
+// it); list its keys in config_keys.c, what its result depends on in keys.c; add it to PIPELINE in the Makefile and to
+// tests/e2e. A stage reads rows, does work, publishes files, writes rows; it never starts or includes another stage.
 //
 //   static enum status work(struct stage *stage, struct error *error) { ... }
 //   static const struct stage_definition resize = {
-//     .name = "resize", .summary = "...", .example = "build/stages/resize --manifest work/manifest.db --config cnn.yaml",
-//     .work = work };
+//     .name = "resize", .summary = "...", .example = "build/stages/resize --manifest work/manifest.db --config
+//     cnn.yaml", .work = work };
 //   int main(int argc, char **argv) { return stage_main(&resize, argc, argv); }
 //
 // Exit: 0 done or nothing to do, 1 failed, 2 bad usage or configuration, 130 interrupted with all finished work kept.
@@ -25,9 +25,10 @@
 
 struct stage;
 
-// An option of one stage's own, beside the shared ones (--manifest --config --set --threads --json --quiet --help --version).
+// An option of one stage's own, beside the shared ones (--manifest --config --set --threads --json --quiet --help
+// --help-config --version).
 struct stage_option {
-  const char *name; // "run" for --run VALUE; "strict" for --strict
+  const char *name;     // "run" for --run VALUE; "strict" for --strict
   const char *argument; // "NAME", or NULL for a switch
   const char *help;
 };
@@ -35,6 +36,7 @@ struct stage_option {
 struct stage_definition {
   const char *name, *summary, *example;
   const struct stage_option *options; // ends with a zeroed one; may be NULL
+  bool needs_manifest;                // it must be there already; all but ingest, which starts one
   enum status (*work)(struct stage *stage, struct error *error);
 };
 
@@ -46,7 +48,8 @@ const char *stage_folder(const struct stage *stage); // $(WORK): the manifest's 
 int stage_threads(const struct stage *stage);
 bool stage_quiet(const struct stage *stage);
 bool stage_json(const struct stage *stage);
-const char *stage_option(const struct stage *stage, const char *name); // its value, "" for a switch given, NULL if absent
+const char *stage_option(const struct stage *stage,
+                         const char *name); // its value, "" for a switch given, NULL if absent
 
 // True after SIGINT or SIGTERM: finish the step in flight, keep what is done, return INTERRUPTED. Safe in any thread.
 bool stage_interrupted(const struct stage *stage);
@@ -60,24 +63,36 @@ struct progress *stage_progress(struct stage *stage, const char *unit, uint64_t 
 void stage_subject(struct stage *stage, const char *subject);
 void stage_count(struct stage *stage, uint64_t images, double seconds); // the working time, start-up left out
 
-// --- the key of derived work -------------------------------------------------------------------------------------------
-// A key is the digest of everything that a result depends on, kept as pairs so that a rerun can say which one changed.
-// "code" (a stage's own version number, raised when its output changes) is the first pair.
+// --- the key of derived work
+// ------------------------------------------------------------------------------------------- A key is the digest of
+// everything that a result depends on, kept as pairs so that a rerun can say which one changed. "code" (the making
+// stage's own version number, raised when its output changes) is the first pair. The keys of this project's stages are
+// in keys.h.
 
 struct stage_key; // pairs in the order in which they were added
 
-enum status stage_key_new(struct stage_key **out, struct stage *stage, int code_version, struct error *error);
+enum status stage_key_new(struct stage_key **out, int code_version, struct error *error);
 enum status stage_key_add(struct stage_key *key, const char *name, const char *value, struct error *error);
 enum status stage_key_add_config(struct stage_key *key, const struct config *config, const char *config_key,
                                  struct error *error);
-const char *stage_key_digest(struct stage_key *key);     // 64 digits; no pairs may follow
-const char *stage_key_parameters(struct stage_key *key); // a JSON object
+enum status stage_key_finish(struct stage_key *key, struct error *error); // no pairs may follow
+const char *stage_key_digest(const struct stage_key *key);                // of a finished key: 64 digits
+const char *stage_key_parameters(const struct stage_key *key);            // of a finished key: a JSON object
 void stage_key_free(struct stage_key *key);
 
-// Says and logs why the stage runs, by comparing the key with `previous` (the parameters JSON of the nearest earlier result, or
-// NULL): "train.epochs changed from 10 to 12", "nothing like it was done yet", "an earlier execution did not finish".
+// How a finished key differs from `previous`, the parameters JSON of the nearest earlier result, or NULL: "train.epochs
+// changed from 10 to 12, seed changed from 0 to 1", "dataset content changed", "nothing like it was done yet", "an
+// earlier execution did not finish".
+void stage_key_changes(const struct stage_key *key, const char *previous, char *out, size_t size);
+
+// Says and logs why the stage runs: stage_key_changes.
 void stage_runs_because(struct stage *stage, struct stage_key *key, const char *previous);
-void stage_resumes(struct stage *stage, const char *what);    // "epoch 4 of 10"
-void stage_up_to_date(struct stage *stage, const char *what); // "up to date: 8,700 images"
+void stage_resumes(struct stage *stage, const char *what);    // "epoch 4 of 10": says "goes on at epoch 4 of 10"
+void stage_up_to_date(struct stage *stage, const char *what); // "8,700 images": says "up to date: 8,700 images"
+void stage_uses_key(struct stage *stage, const struct stage_key *key); // logs the key; stage_runs_because does it too
+
+// A number as people read it: 8,700.
+enum { STAGE_NUMBER_LIMIT = 32 };
+void stage_number(uint64_t number, char out[STAGE_NUMBER_LIMIT]);
 
 #endif
