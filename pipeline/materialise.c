@@ -116,14 +116,30 @@ static enum status keep_finished_files(struct stage *stage, struct materialise *
 {
   struct tensor_file *files = NULL;
   size_t count = 0, good = 0;
-  struct error why = {0};
   enum status status = tensor_set_files(stage_db(stage), plan->set.id, &files, &count, error);
-  while (!status && good < count && !tensor_file_check(stage_folder(stage), &files[good], &why)) good++;
+  while (!status && good < count && !tensor_file_check(stage_folder(stage), &files[good], NULL)) good++;
   if (!status && good < count) {
-    stage_warn(stage, "%s; it is made again", why.text);
     status = tensor_set_forget_from(stage_db(stage), &plan->set, files[good].ordinal, error);
   }
   *kept = (int)good;
+  free(files);
+  return status;
+}
+
+enum status materialise_is_done(struct stage *stage, const char *key, struct tensor_set *set, bool *done,
+                                struct error *error)
+{
+  struct tensor_file *files = NULL;
+  size_t count = 0;
+  struct error why = {0};
+  bool found = false;
+  enum status status = tensor_set_find(stage_db(stage), key, 0, set, &found, error);
+  *done = !status && found && set->done;
+  if (*done) status = tensor_set_files(stage_db(stage), set->id, &files, &count, error);
+  for (size_t i = 0; !status && *done && i < count; i++) {
+    *done = !tensor_file_check(stage_folder(stage), &files[i], &why);
+    if (!*done) stage_warn(stage, "%s; it is made again", why.text);
+  }
   free(files);
   return status;
 }

@@ -3,6 +3,7 @@
 #ifndef PIPELINE_MATERIALISE_H
 #define PIPELINE_MATERIALISE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -29,6 +30,11 @@ struct materialise {
 
 // The rows of one file of this set.
 uint64_t materialise_file_rows(const struct tensor_set *set);
+
+// Whether the set of this key is done and its files are there. Says what is wrong with one that is not: it will be made
+// again.
+enum status materialise_is_done(struct stage *stage, const char *key, struct tensor_set *set, bool *done,
+                                struct error *error);
 
 // Makes what is missing. INTERRUPTED keeps the files that are whole. A published file that is not there any
 // more, or not as long as its row says, is made again with all after it.
