@@ -2,6 +2,7 @@
 #include <dnnl.h>
 #include <stddef.h>
 
+#include "engine/native.h"
 #include "engine/net.h"
 
 static const struct {
@@ -31,4 +32,18 @@ bool net_precision_supported(enum net_precision precision)
   if (precision == NET_FP32) return true;
   dnnl_cpu_isa_t isa = dnnl_get_effective_cpu_isa();
   return isa == dnnl_cpu_isa_avx512_core_bf16 || isa == dnnl_cpu_isa_avx512_core_amx;
+}
+
+const struct kernels *native_kernels(enum dtype dtype)
+{
+  unsigned isa = (unsigned)dnnl_get_effective_cpu_isa();
+  if (dtype == DTYPE_BF16) return net_precision_supported(NET_BF16) ? kernels_select(dtype, NULL) : NULL;
+  const char *cap = NULL;
+#ifdef __x86_64__ // the values are sets of bits: a capability includes those below it
+  if ((isa & dnnl_cpu_isa_avx512_core) != dnnl_cpu_isa_avx512_core) cap = "avx2";
+  if ((isa & dnnl_cpu_isa_avx2) != dnnl_cpu_isa_avx2) cap = "generic";
+#else
+  (void)isa;
+#endif
+  return kernels_select(dtype, cap);
 }

@@ -126,8 +126,8 @@ static enum status place_all(struct net *net, struct error *error)
   for (size_t s = 0; s < net->step_count; s++) {
     struct step *step = &net->steps[s];
     if (step->op->saved_bytes == 0) continue;
-    items[count++] =
-        (struct arena_item){step->op->saved_bytes, (int)s, (int)(2 * net->step_count - 1 - s), &step->saved_offset};
+    int dies = (int)(net->options.training ? 2 * net->step_count - 1 - s : s);
+    items[count++] = (struct arena_item){step->op->saved_bytes, (int)s, dies, &step->saved_offset};
   }
   status = arena_place(items, count, &net->arena_bytes, error);
   free(items);
@@ -190,7 +190,7 @@ enum status net_plan(struct net *net, const struct net_options *options, struct 
                                      .threads = options->threads,
                                      .batch = options->batch,
                                      .seed = options->seed};
-  net->ops = &ops_reference;
+  net->ops = options->kernels == KERNELS_REFERENCE ? &ops_reference : &ops_native;
   // Kernels run one image on one thread: they are planned where OpenMP has one thread to give.
   int threads_before = omp_get_max_threads();
   omp_set_num_threads(1);

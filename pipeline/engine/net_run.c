@@ -107,7 +107,7 @@ static void reduce_lanes(const struct net *net, const struct step *step, size_t 
   step->op->kind->gradient(step->op, sum, gradients);
 }
 
-static void batch_part(const struct net *net, size_t n, size_t part)
+static void batch_part(const struct net *net, size_t n, size_t part, void *scratch)
 {
   for (size_t s = 0; s < net->step_count; s++) {
     const struct step *step = &net->steps[s];
@@ -115,7 +115,7 @@ static void batch_part(const struct net *net, size_t n, size_t part)
     float *gradients[OP_PARAMETERS] = {0};
     for (size_t i = 0; i < step->parameter_count; i++)
       gradients[i] = net->parameters[step->first_parameter + i].gradient;
-    step->op->kind->batch_gradient(step->op, n, part, BATCH_PARTS, gradients);
+    step->op->kind->batch_gradient(step->op, n, part, BATCH_PARTS, scratch, gradients);
   }
 }
 
@@ -138,7 +138,8 @@ enum status net_train(struct net *net, const struct net_input *input, const stru
     for (size_t s = 0; s < net->step_count; s++)
       if (net->steps[s].op->kind->gradient) reduce_lanes(net, &net->steps[s], lanes);
 #pragma omp for schedule(dynamic, 1)
-    for (size_t part = 0; part < BATCH_PARTS; part++) batch_part(net, n, part);
+    for (size_t part = 0; part < BATCH_PARTS; part++)
+      batch_part(net, n, part, net->workers[omp_get_thread_num()].scratch);
   }
   double sum = 0;
   for (size_t i = 0; i < n; i++) sum += net->losses[i];

@@ -4,7 +4,7 @@
 //
 // A table of makers (`struct ops`) is one implementation of all of them:
 //   ops_reference   plain loops with sums in double: obviously right, the judge of the others
-
+//   ops_native      our own vector kernels (kernels/)
 //
 // An op is made once, for one shape. While the net runs it is read only and shared by all threads; whatever
 // belongs to one image comes in `struct op_run`.
@@ -54,7 +54,7 @@ struct op_kind {
   void (*gradient)(const struct op *op, float *sum, float *const gradients[OP_PARAMETERS]);
   // Gradients that need the whole batch of n images: part `part` of `parts` of the rows. NULL: there are
   // none.
-  void (*batch_gradient)(const struct op *op, size_t n, size_t part, size_t parts,
+  void (*batch_gradient)(const struct op *op, size_t n, size_t part, size_t parts, void *scratch,
                          float *const gradients[OP_PARAMETERS]);
 };
 
@@ -132,7 +132,7 @@ struct ops {
                        struct error *error);
 };
 
-extern const struct ops ops_reference;
+extern const struct ops ops_reference, ops_native;
 
 void op_free(struct op *op); // NULL is harmless
 

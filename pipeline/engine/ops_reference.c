@@ -539,9 +539,10 @@ static void dense_backward(const struct op *op, const struct op_run *run)
   }
 }
 
-static void dense_batch_gradient(const struct op *op, size_t n, size_t part, size_t parts,
+static void dense_batch_gradient(const struct op *op, size_t n, size_t part, size_t parts, void *scratch,
                                  float *const gradients[OP_PARAMETERS])
 {
+  (void)scratch;
   const struct dense_op *dense = (const struct dense_op *)op;
   size_t inputs = (size_t)dense->spec.inputs, units = (size_t)dense->spec.units;
   for (size_t c = inputs * part / parts; c < inputs * (part + 1) / parts; c++)

@@ -1,0 +1,23 @@
+// What the files of ops_native share: ops on our own vector kernels (kernels/kernels.h), one image per thread.
+#ifndef ENGINE_NATIVE_H
+#define ENGINE_NATIVE_H
+
+#include "engine/kernels/kernels.h"
+#include "engine/ops.h"
+
+// The kernels for maps of `dtype` on this CPU, under oneDNN's ONEDNN_MAX_CPU_ISA; NULL if there are none.
+const struct kernels *native_kernels(enum dtype dtype);
+
+// A zeroed op of `size` bytes, named after the kernels it runs on.
+enum status native_op_new(struct op **out, size_t size, const struct op_kind *kind, const struct kernels *kernels,
+                          struct error *error);
+
+// Makers of the table; those with a window fall back on another table for shapes that no kernel covers.
+op_maker_conv native_conv, native_depthwise;
+enum status native_dense(struct op **out, const struct op_context *context, const struct dense_spec *spec,
+                         struct error *error);
+
+// Bytes rounded up to whole cache lines.
+size_t native_aligned(size_t bytes);
+
+#endif

@@ -1,0 +1,225 @@
+// The table of ops on our own kernels, and its ops without weights.
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/mem.h"
+#include "engine/dropout.h"
+#include "engine/native.h"
+
+enum status native_op_new(struct op **out, size_t size, const struct op_kind *kind, const struct kernels *kernels,
+                          struct error *error)
+{
+  enum status status = mem_zeroed((void **)out, 1, size, kind->name, error);
+  if (status) return status;
+  (*out)->kind = kind;
+  (*out)->implementation = kernels->name;
+  return OK;
+}
+
+size_t native_aligned(size_t bytes)
+{
+  return (bytes + MEM_ALIGNMENT - 1) & ~(size_t)(MEM_ALIGNMENT - 1);
+}
+
+static void plain_free(struct op *op)
+{
+  free(op);
+}
+
+// --- rescale
+// ------------------------------------------------------------------------------------------------------------
+
+struct map_op { // element by element
+  struct op op;
+  const struct kernels *k;
+  size_t elements;
+  float scale;
+  struct dropout dropout;
+  uint64_t seed;
+  int layer;
+};
+
+static enum status map_new(struct op **out, const struct op_kind *kind, const struct op_context *context,
+                           struct shape shape, struct error *error)
+{
+  const struct kernels *kernels = native_kernels(context->dtype);
+  enum status status = native_op_new(out, sizeof(struct map_op), kind, kernels, error);
+  if (status) return status;
+  struct map_op *map = (struct map_op *)*out;
+  map->k = kernels;
+  map->elements = shape_elements(shape);
+  return OK;
+}
+
+static void rescale_forward(const struct op *op, const struct op_run *run)
+{
+  const struct map_op *map = (const struct map_op *)op;
+  map->k->from_u8(map->elements, run->x[0], map->scale, run->y);
+}
+
+static const struct op_kind rescale_kind = {.name = "rescale", .free = plain_free, .forward = rescale_forward};
+
+static enum status make_rescale(struct op **out, const struct op_context *context, struct shape shape, enum dtype from,
+                                float scale, struct error *error)
+{
+  if (from != DTYPE_U8 || !native_kernels(context->dtype))
+    return ops_reference.rescale(out, context, shape, from, scale, error);
+  enum status status = map_new(out, &rescale_kind, context, shape, error);
+  if (!status) ((struct map_op *)*out)->scale = scale;
+  return status;
+}
+
+// --- add, dropout
+// -------------------------------------------------------------------------------------------------------
+
+static void add_forward(const struct op *op, const struct op_run *run)
+{
+  const struct map_op *map = (const struct map_op *)op;
+  map->k->add_dropout(map->elements, run->x[0], run->x[1], NULL, 1, run->y);
+}
+
+// dx = source, or dx += source.
+static void give(const struct map_op *map, const struct op_run *run, int input, const uint8_t *mask, float scale)
+{
+  if (!run->dx[input]) return;
+  if (!run->add[input]) {
+    map->k->add_dropout(map->elements, run->dy, NULL, mask, scale, run->dx[input]);
+    return;
+  }
+  if (mask) map->k->add_dropout(map->elements, run->dy, NULL, mask, scale, run->dy);
+  map->k->add_dropout(map->elements, run->dx[input], run->dy, NULL, 1, run->dx[input]);
+}
+
+static void add_backward(const struct op *op, const struct op_run *run)
+{
+  give((const struct map_op *)op, run, 0, NULL, 1);
+  give((const struct map_op *)op, run, 1, NULL, 1);
+}
+
+static const struct op_kind add_kind = {
+    .name = "add", .free = plain_free, .forward = add_forward, .backward = add_backward};
+
+static enum status make_add(struct op **out, const struct op_context *context, struct shape shape, struct error *error)
+{
+  if (!native_kernels(context->dtype)) return ops_reference.add(out, context, shape, error);
+  return map_new(out, &add_kind, context, shape, error);
+}
+
+// saved: uint8 per element, 0 where it was dropped.
+static void draw_mask(const struct map_op *map, const struct op_run *run, uint8_t *mask)
+{
+  struct rng stream = dropout_stream(map->seed, run->step, run->image, map->layer);
+  for (size_t first = 0; first < map->elements; first += DROPOUT_GROUP) {
+    uint8_t group[DROPOUT_GROUP];
+    for (size_t block = 0; block < DROPOUT_BLOCKS; block++) {
+      uint32_t words[4];
+      stream.counter[0] = (uint32_t)(first / DROPOUT_GROUP * DROPOUT_BLOCKS + block);
+      rng_block(stream.key, stream.counter, words);
+      for (size_t word = 0; word < 8; word++)
+        group[word * DROPOUT_BLOCKS + block] = (words[word / 2] >> (word % 2 * 16) & 0xffff) >= map->dropout.threshold;
+    }
+    size_t left = map->elements - first;
+    memcpy(mask + first, group, left < DROPOUT_GROUP ? left : DROPOUT_GROUP);
+  }
+}
+
+static void dropout_forward(const struct op *op, const struct op_run *run)
+{
+  const struct map_op *map = (const struct map_op *)op;
+  if (run->training) draw_mask(map, run, run->saved);
+  map->k->add_dropout(map->elements, run->x[0], NULL, run->training ? run->saved : NULL, map->dropout.scale, run->y);
+}
+
+static void dropout_backward(const struct op *op, const struct op_run *run)
+{
+  const struct map_op *map = (const struct map_op *)op;
+  give(map, run, 0, run->saved, map->dropout.scale);
+}
+
+static const struct op_kind dropout_kind = {
+    .name = "dropout", .free = plain_free, .forward = dropout_forward, .backward = dropout_backward};
+
+static enum status make_dropout(struct op **out, const struct op_context *context, struct shape shape, float rate,
+                                int layer, struct error *error)
+{
+  if (!native_kernels(context->dtype)) return ops_reference.dropout(out, context, shape, rate, layer, error);
+  enum status status = map_new(out, &dropout_kind, context, shape, error);
+  if (status) return status;
+  struct map_op *map = (struct map_op *)*out;
+  map->dropout = dropout_of(rate);
+  map->seed = context->seed;
+  map->layer = layer;
+  map->op.saved_bytes = map->elements;
+  return OK;
+}
+
+// --- max pool, 2x2 by 2
+// -------------------------------------------------------------------------------------------------
+
+struct pool_op {
+  struct op op;
+  const struct kernels *k;
+  struct window window;
+  size_t element;
+};
+
+static void pool_forward(const struct op *op, const struct op_run *run)
+{
+  const struct pool_op *pool = (const struct pool_op *)op;
+  size_t width = (size_t)pool->window.y.w, channels = (size_t)pool->window.y.c;
+  size_t y_row = width * channels, x_row = (size_t)pool->window.x.w * channels;
+  uint8_t *places = run->saved;
+  for (size_t i = 0; i < (size_t)pool->window.y.h; i++) {
+    const unsigned char *top = (const unsigned char *)run->x[0] + 2 * i * x_row * pool->element;
+    pool->k->pool(width, channels, top, top + x_row * pool->element,
+                  (unsigned char *)run->y + i * y_row * pool->element, places + i * y_row);
+  }
+}
+
+static void pool_backward(const struct op *op, const struct op_run *run)
+{
+  const struct pool_op *pool = (const struct pool_op *)op;
+  size_t width = (size_t)pool->window.y.w, channels = (size_t)pool->window.y.c;
+  size_t y_row = width * channels, x_row = (size_t)pool->window.x.w * channels, x_bytes = x_row * pool->element;
+  const uint8_t *places = run->saved;
+  if (!run->dx[0]) return;
+  if (!run->add[0] && (pool->window.x.h % 2 || pool->window.x.w % 2)) // a last row or column that no window reads
+    memset(run->dx[0], 0, (size_t)pool->window.x.h * x_bytes);
+  for (size_t i = 0; i < (size_t)pool->window.y.h; i++) {
+    const unsigned char *dy = (const unsigned char *)run->dy + i * y_row * pool->element;
+    unsigned char *dx = (unsigned char *)run->dx[0] + 2 * i * x_bytes, *rows = run->add[0] ? run->scratch : dx;
+    pool->k->unpool(width, channels, dy, NULL, places + i * y_row, false, rows, rows + x_bytes);
+    for (size_t r = 0; run->add[0] && r < 2; r++)
+      pool->k->add_dropout(2 * y_row, dx + r * x_bytes, rows + r * x_bytes, NULL, 1, dx + r * x_bytes);
+  }
+}
+
+static const struct op_kind pool_kind = {
+    .name = "max_pool", .free = plain_free, .forward = pool_forward, .backward = pool_backward};
+
+static enum status make_max_pool(struct op **out, const struct op_context *context, const struct window *window,
+                                 struct error *error)
+{
+  const struct kernels *kernels = native_kernels(context->dtype);
+  bool whole =
+      window->size == 2 && window->stride == 2 && 2 * window->y.h <= window->x.h && 2 * window->y.w <= window->x.w;
+  if (!whole || !kernels) return ops_reference.max_pool(out, context, window, error);
+  enum status status = native_op_new(out, sizeof(struct pool_op), &pool_kind, kernels, error);
+  if (status) return status;
+  struct pool_op *pool = (struct pool_op *)*out;
+  pool->k = kernels;
+  pool->window = *window;
+  pool->element = dtype_size(context->dtype);
+  pool->op.saved_bytes = shape_elements(window->y);
+  pool->op.scratch_bytes = native_aligned(2 * (size_t)window->x.w * (size_t)window->x.c * pool->element);
+  return OK;
+}
+
+const struct ops ops_native = {.name = "native",
+                               .rescale = make_rescale,
+                               .conv = native_conv,
+                               .depthwise = native_depthwise,
+                               .max_pool = make_max_pool,
+                               .add = make_add,
+                               .dropout = make_dropout,
+                               .dense = native_dense};
