@@ -1,19 +1,27 @@
-// Resizing: how the picture fits the square (fit) and how pixels are mixed (filter), both explicit, both recorded.
+// Resizing: how the picture fits the square (fit) and how pixels are mixed (filter), both explicit, both
+// recorded.
 #ifndef IMAGE_RESIZE_H
 #define IMAGE_RESIZE_H
 
 #include "core/status.h"
 #include "image/image.h"
 
+enum { RESIZE_GREY = 114 }; // of all three channels, beside a letterboxed picture
+
 enum resize_fit {
   FIT_STRETCH,    // both sides to the size, whatever the aspect
-  FIT_LETTERBOX,  // the longer side to the size; grey (114) beside
+  FIT_LETTERBOX,  // the longer side to the size; RESIZE_GREY beside
   FIT_CENTER_CROP // the shorter side to the size; the rest is cut away
 };
-enum resize_filter { FILTER_AREA, FILTER_LINEAR, FILTER_CUBIC, FILTER_LANCZOS, FILTER_NEAREST };
-// FILTER_AREA is antialiased downwards and OpenCV's INTER_LINEAR upwards, which is what INTER_AREA itself does there.
 
+// OpenCV's INTER_AREA, INTER_LINEAR, INTER_CUBIC, INTER_LANCZOS4 and INTER_NEAREST_EXACT. FILTER_AREA is
+// antialiased downwards; where a side grows it is FILTER_LINEAR, since there is no area to average. The
+// others are not antialiased.
+enum resize_filter { FILTER_AREA, FILTER_LINEAR, FILTER_CUBIC, FILTER_LANCZOS, FILTER_NEAREST };
+
+// The part of `source` that fits a square of side `size`, as size x size pixels in `out`, which is reshaped.
+// BAD_DATA for a size out of 1..4096.
 enum status resize_image(const struct image *source, int size, enum resize_fit fit, enum resize_filter filter,
-                         struct image *out, struct error *error); // out is size x size; its memory is reused
+                         struct image *out, struct error *error);
 
 #endif

@@ -1,0 +1,124 @@
+// Resizing: each fit keeps what it says it keeps, each filter does what its name says.
+#include "image/resize.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+// After our headers: it makes a macro of "fail".
+#include <cmocka.h>
+
+static uint8_t *pixel(const struct image *image, int x, int y)
+{
+  return image->pixels + ((size_t)y * (size_t)image->width + (size_t)x) * 3;
+}
+
+// Three vertical bands: 10, 100, 200.
+static struct image bands(int width, int height)
+{
+  struct image image;
+  assert_int_equal(image_init(&image, width, height, NULL), OK);
+  for (int y = 0; y < height; y++)
+    for (int x = 0; x < width; x++)
+      memset(pixel(&image, x, y), x < width / 3 ? 10 : x < width * 2 / 3 ? 100 : 200, 3);
+  return image;
+}
+
+static struct image resized(const struct image *source, int size, enum resize_fit fit,
+                            enum resize_filter filter)
+{
+  struct image out = {0};
+  assert_int_equal(resize_image(source, size, fit, filter, &out, NULL), OK);
+  assert_int_equal(out.width, size);
+  assert_int_equal(out.height, size);
+  return out;
+}
+
+static void area_averages(void **state)
+{
+  (void)state;
+  struct image source;
+  assert_int_equal(image_init(&source, 4, 4, NULL), OK);
+  for (int i = 0; i < 16; i++) memset(source.pixels + 3 * i, i * 16, 3);
+  struct image out = resized(&source, 2, FIT_STRETCH, FILTER_AREA);
+  assert_int_equal(*pixel(&out, 0, 0), (0 + 16 + 64 + 80) / 4);
+  assert_int_equal(*pixel(&out, 1, 1), (160 + 176 + 224 + 240) / 4);
+  image_release(&out);
+  image_release(&source);
+}
+
+static void area_upwards_is_linear(void **state)
+{
+  (void)state;
+  struct image source = bands(9, 5);
+  struct image area = resized(&source, 16, FIT_STRETCH, FILTER_AREA);
+  struct image linear = resized(&source, 16, FIT_STRETCH, FILTER_LINEAR);
+  assert_memory_equal(area.pixels, linear.pixels, 16 * 16 * 3);
+  image_release(&area);
+  image_release(&linear);
+  image_release(&source);
+}
+
+static void fits_differ(void **state)
+{
+  (void)state;
+  struct image wide = bands(90, 30);
+  struct image stretched = resized(&wide, 30, FIT_STRETCH, FILTER_AREA);
+  assert_int_equal(*pixel(&stretched, 0, 15), 10);
+  assert_int_equal(*pixel(&stretched, 29, 15), 200);
+  struct image boxed = resized(&wide, 30, FIT_LETTERBOX, FILTER_AREA);
+  assert_int_equal(*pixel(&boxed, 0, 9), RESIZE_GREY);
+  assert_int_equal(*pixel(&boxed, 0, 10), 10);
+  assert_int_equal(*pixel(&boxed, 29, 19), 200);
+  assert_int_equal(*pixel(&boxed, 29, 20), RESIZE_GREY);
+  struct image cropped = resized(&wide, 30, FIT_CENTER_CROP, FILTER_AREA);
+  assert_int_equal(*pixel(&cropped, 0, 0), 100);
+  assert_int_equal(*pixel(&cropped, 29, 29), 100);
+  image_release(&stretched);
+  image_release(&boxed);
+  image_release(&cropped);
+  image_release(&wide);
+}
+
+static void flat_stays_flat_with_every_filter(void **state)
+{
+  (void)state;
+  struct image flat;
+  assert_int_equal(image_init(&flat, 50, 31, NULL), OK);
+  memset(flat.pixels, 77, 50 * 31 * 3);
+  for (int filter = FILTER_AREA; filter <= FILTER_NEAREST; filter++) {
+    for (int size = 1; size <= 100; size += 33) {
+      struct image out = resized(&flat, size, FIT_STRETCH, (enum resize_filter)filter);
+      for (int i = 0; i < size * size * 3; i++) assert_int_equal(out.pixels[i], 77);
+      image_release(&out);
+    }
+  }
+  image_release(&flat);
+}
+
+static void extreme_shapes_work(void **state)
+{
+  (void)state;
+  struct image line = bands(3000, 1);
+  for (int fit = FIT_STRETCH; fit <= FIT_CENTER_CROP; fit++) {
+    struct image out = resized(&line, 8, (enum resize_fit)fit, FILTER_AREA);
+    image_release(&out);
+  }
+  struct error error;
+  struct image out = {0};
+  assert_int_equal(resize_image(&line, 0, FIT_STRETCH, FILTER_AREA, &out, &error), BAD_DATA);
+  assert_int_equal(resize_image(&line, 5000, FIT_STRETCH, FILTER_AREA, &out, &error), BAD_DATA);
+  assert_string_equal(error.text, "cannot resize to 5000 pixels: 1 to 4096 are allowed");
+  image_release(&line);
+}
+
+int main(void)
+{
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(area_averages),       cmocka_unit_test(area_upwards_is_linear),
+      cmocka_unit_test(fits_differ),         cmocka_unit_test(flat_stays_flat_with_every_filter),
+      cmocka_unit_test(extreme_shapes_work),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
