@@ -1,0 +1,50 @@
+// Splits in the manifest: which part of the data an image is in. A split and all its rows are written in one
+// transaction.
+#ifndef STORE_SPLITS_H
+#define STORE_SPLITS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "store/db.h"
+
+enum part { PART_TRAIN, PART_VAL, PART_TEST, PART_COUNT };
+
+const char *part_name(enum part part); // "train", "val", "test"
+
+struct split_found {
+  int64_t id, dataset;
+  uint64_t images[PART_COUNT];
+};
+
+enum status split_find(struct db *db, const char *key, struct split_found *out, bool *found, struct error *error);
+
+// The parameters JSON of the dataset's latest split (free it), or NULL. For saying what changed.
+enum status split_previous(struct db *db, int64_t dataset, char **parameters, struct error *error);
+
+// An image that may be used (status ok).
+struct split_candidate {
+  int64_t image;
+  int label; // class ordinal
+};
+
+// The dataset's usable images in the order of their paths' bytes, which does not depend on when they were found; free
+// *out.
+enum status split_candidates(struct db *db, int64_t dataset, struct split_candidate **out, size_t *count,
+                             struct error *error);
+
+struct split_row {
+  int64_t dataset;
+  const char *key, *parameters, *method;
+  int64_t seed;
+};
+
+enum status split_insert(struct db *db, const struct split_row *row, const struct split_candidate *images,
+                         const enum part *parts, size_t count, struct split_found *out, struct error *error);
+
+// A dataset's class names by ordinal; free with class_names_free.
+enum status class_names_read(struct db *db, int64_t dataset, char ***names, size_t *count, struct error *error);
+void class_names_free(char **names, size_t count);
+
+#endif

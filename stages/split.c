@@ -1,0 +1,171 @@
+// Shares out a dataset's usable images to train, val and test.
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/mem.h"
+#include "keys.h"
+#include "split.h"
+#include "stage.h"
+#include "store/splits.h"
+
+struct work {
+  struct dataset_found dataset;
+  struct split_candidate *images;
+  enum part *parts;
+  size_t count;
+  char **classes;
+  size_t class_count;
+  size_t (*of_class)[PART_COUNT]; // images of a class in a part
+};
+
+static void release(struct work *work)
+{
+  free(work->images);
+  free(work->parts);
+  free(work->of_class);
+  class_names_free(work->classes, work->class_count);
+}
+
+static enum status read_images(struct work *work, struct db *db, struct error *error)
+{
+  enum status status = class_names_read(db, work->dataset.id, &work->classes, &work->class_count, error);
+  if (!status) status = split_candidates(db, work->dataset.id, &work->images, &work->count, error);
+  if (!status && !work->count) status = fail(error, BAD_DATA, "dataset %s has no usable image", work->dataset.name);
+  for (size_t i = 0; i < work->count && !status; i++)
+    if (work->images[i].label < 0 || (size_t)work->images[i].label >= work->class_count)
+      status = fail(error, BAD_DATA, "%s: image %lld has label %d of %zu classes", db_path(db),
+                    (long long)work->images[i].image, work->images[i].label, work->class_count);
+  if (!status) status = mem_zeroed((void **)&work->parts, work->count, sizeof *work->parts, "the parts", error);
+  if (!status)
+    status = mem_zeroed((void **)&work->of_class, work->class_count, sizeof *work->of_class, "the classes", error);
+  return status;
+}
+
+static enum status assign(struct work *work, const struct config *config, struct error *error)
+{
+  const struct split_options options = {.val = config_real(config, "split.val"),
+                                        .test = config_real(config, "split.test"),
+                                        .seed = (uint64_t)config_integer(config, "seed")};
+  const char *name = config_text(config, "split.method");
+  split_method *method = split_method_find(name);
+  if (!method) return fail(error, BAD_USAGE, "split.method: %s is not built in", name);
+  enum status status = method(&options, work->images, work->count, work->class_count, work->parts, error);
+  for (size_t i = 0; i < work->count && !status; i++) work->of_class[work->images[i].label][work->parts[i]]++;
+  return status;
+}
+
+// Names the classes without an image in `part` in one line: a thing to know, not a failure.
+static void warn_of_classes(struct stage *stage, const struct work *work, enum part part)
+{
+  enum { NAMED = 8 };
+  char names[512] = "";
+  size_t used = 0, without = 0;
+  for (size_t c = 0; c < work->class_count; c++) {
+    const size_t *of = work->of_class[c];
+    bool empty = of[PART_TRAIN] + of[PART_VAL] + of[PART_TEST] == 0;
+    if (of[part] || (part != PART_TRAIN && empty)) continue; // an empty class is told once, with train
+    if (without++ < NAMED && used < sizeof names)
+      used += (size_t)snprintf(names + used, sizeof names - used, "%s%.60s", used ? ", " : "", work->classes[c]);
+  }
+  if (!without) return;
+  const char *more = without > NAMED ? ", ..." : "";
+  if (part == PART_TRAIN)
+    stage_warn(stage, "%zu of %zu classes have no usable image and cannot be learned: %s%s", without, work->class_count,
+               names, more);
+  else
+    stage_warn(stage, "%zu of %zu classes have too few images to have one in %s: %s%s", without, work->class_count,
+               part_name(part), names, more);
+}
+
+static void show_counts(struct stage *stage, const struct work *work, const struct split_found *split)
+{
+  stage_say(stage, "part     images   share  per class");
+  for (enum part part = PART_TRAIN; part < PART_COUNT; part++) {
+    char images[STAGE_NUMBER_LIMIT], least_text[STAGE_NUMBER_LIMIT], most_text[STAGE_NUMBER_LIMIT];
+    size_t least = SIZE_MAX, most = 0;
+    for (size_t c = 0; c < work->class_count; c++) {
+      if (work->of_class[c][part] < least) least = work->of_class[c][part];
+      if (work->of_class[c][part] > most) most = work->of_class[c][part];
+    }
+    if (!split->images[part]) continue;
+    stage_number(split->images[part], images);
+    stage_number(least, least_text);
+    stage_number(most, most_text);
+    stage_say(stage, "%-5s %9s %6.1f%%  %s%s%s", part_name(part), images,
+              100.0 * (double)split->images[part] / (double)work->count, least_text, least < most ? " to " : "",
+              least < most ? most_text : "");
+  }
+}
+
+static enum status make(struct stage *stage, struct work *work, struct stage_key *key, struct error *error)
+{
+  struct db *db = stage_db(stage);
+  const struct config *config = stage_config(stage);
+  double started = clock_seconds();
+  char *previous = NULL;
+  enum status status = split_previous(db, work->dataset.id, &previous, error);
+  if (!status) stage_runs_because(stage, key, previous);
+  free(previous);
+  if (!status) status = read_images(work, db, error);
+  if (!status) status = assign(work, config, error);
+  if (status) return status;
+  const struct split_row row = {.dataset = work->dataset.id,
+                                .key = stage_key_digest(key),
+                                .parameters = stage_key_parameters(key),
+                                .method = config_text(config, "split.method"),
+                                .seed = config_integer(config, "seed")};
+  struct split_found split;
+  status = split_insert(db, &row, work->images, work->parts, work->count, &split, error);
+  if (status) return status;
+  stage_count(stage, work->count, clock_seconds() - started);
+  for (enum part part = PART_TRAIN; part < PART_COUNT; part++)
+    if (part == PART_TRAIN || config_real(config, part == PART_VAL ? "split.val" : "split.test") > 0)
+      warn_of_classes(stage, work, part);
+  show_counts(stage, work, &split);
+  return OK;
+}
+
+static void say_up_to_date(struct stage *stage, const struct split_found *split)
+{
+  char train[STAGE_NUMBER_LIMIT], val[STAGE_NUMBER_LIMIT], test[STAGE_NUMBER_LIMIT], text[160];
+  stage_number(split->images[PART_TRAIN], train);
+  stage_number(split->images[PART_VAL], val);
+  stage_number(split->images[PART_TEST], test);
+  snprintf(text, sizeof text, "%s images in train, %s in val, %s in test", train, val, test);
+  stage_up_to_date(stage, text);
+}
+
+static enum status split_work(struct stage *stage, struct error *error)
+{
+  struct db *db = stage_db(stage);
+  const struct config *config = stage_config(stage);
+  struct work work = {0};
+  struct split_found split;
+  struct stage_key *key = NULL;
+  bool found = false;
+  enum status status = dataset_find(&work.dataset, db, config, error);
+  if (!status) stage_subject(stage, work.dataset.name);
+  if (!status) status = split_key(&key, db, config, error);
+  if (!status) status = split_find(db, stage_key_digest(key), &split, &found, error);
+  if (!status && found) {
+    stage_uses_key(stage, key);
+    say_up_to_date(stage, &split);
+  } else if (!status)
+    status = make(stage, &work, key, error);
+  stage_key_free(key);
+  release(&work);
+  return status;
+}
+
+static const struct stage_definition split_stage = {
+    .name = "split",
+    .summary = "share out a dataset's usable images to train, val and test",
+    .example = "build/stages/split --manifest work/manifest.db --config configs/cnn.yaml --set split.val=0.1",
+    .needs_manifest = true,
+    .work = split_work};
+
+int main(int argc, char **argv)
+{
+  return stage_main(&split_stage, argc, argv);
+}
