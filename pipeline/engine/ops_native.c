@@ -109,18 +109,7 @@ static enum status make_add(struct op **out, const struct op_context *context, s
 static void draw_mask(const struct map_op *map, const struct op_run *run, uint8_t *mask)
 {
   struct rng stream = dropout_stream(map->seed, run->step, run->image, map->layer);
-  for (size_t first = 0; first < map->elements; first += DROPOUT_GROUP) {
-    uint8_t group[DROPOUT_GROUP];
-    for (size_t block = 0; block < DROPOUT_BLOCKS; block++) {
-      uint32_t words[4];
-      stream.counter[0] = (uint32_t)(first / DROPOUT_GROUP * DROPOUT_BLOCKS + block);
-      rng_block(stream.key, stream.counter, words);
-      for (size_t word = 0; word < 8; word++)
-        group[word * DROPOUT_BLOCKS + block] = (words[word / 2] >> (word % 2 * 16) & 0xffff) >= map->dropout.threshold;
-    }
-    size_t left = map->elements - first;
-    memcpy(mask + first, group, left < DROPOUT_GROUP ? left : DROPOUT_GROUP);
-  }
+  map->k->dropout_mask(map->elements, stream.key, stream.counter, map->dropout.threshold, mask);
 }
 
 static void dropout_forward(const struct op *op, const struct op_run *run)

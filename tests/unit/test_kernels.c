@@ -220,6 +220,21 @@ static void check_elements(const struct kernels *kernels, struct rng *rng)
   map_free(&a), map_free(&b), map_free(&out);
 }
 
+static void check_dropout_mask(const struct kernels *kernels, struct rng *rng)
+{
+  size_t n = 1 + rng_below(rng, 400);
+  struct rng stream = rng_at(rng_bits(rng), RNG_TEST, rng_bits(rng), rng_bits(rng));
+  uint8_t mask[400];
+  uint32_t threshold = rng_below(rng, 65536), words[4];
+  kernels->dropout_mask(n, stream.key, stream.counter, threshold, mask);
+  for (size_t i = 0; i < n; i++) { // element g of a group of 128 has word g / 16 of block g % 16
+    uint32_t counter[4] = {(uint32_t)(i / 128 * 16 + i % 16), stream.counter[1], stream.counter[2], stream.counter[3]};
+    rng_block(stream.key, counter, words);
+    uint32_t word = words[i % 128 / 32] >> (i % 128 / 16 % 2 * 16) & 0xffff;
+    assert_int_equal(mask[i] != 0, word >= threshold);
+  }
+}
+
 static void for_each_table(void (*check)(const struct kernels *, struct rng *))
 {
   const struct kernels *tables[8];
@@ -253,6 +268,11 @@ static void test_elements(void **state)
   (void)state, for_each_table(check_elements);
 }
 
+static void test_dropout_mask(void **state)
+{
+  (void)state, for_each_table(check_dropout_mask);
+}
+
 static void test_selection(void **state)
 {
   (void)state;
@@ -264,8 +284,9 @@ static void test_selection(void **state)
 int main(void)
 {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_product), cmocka_unit_test(test_transposed), cmocka_unit_test(test_depthwise),
-      cmocka_unit_test(test_pool),    cmocka_unit_test(test_elements),   cmocka_unit_test(test_selection),
+      cmocka_unit_test(test_product),   cmocka_unit_test(test_transposed), cmocka_unit_test(test_depthwise),
+      cmocka_unit_test(test_pool),      cmocka_unit_test(test_elements),   cmocka_unit_test(test_dropout_mask),
+      cmocka_unit_test(test_selection),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
