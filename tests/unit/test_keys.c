@@ -125,7 +125,7 @@ static void test_run_key(void **state)
   assert_false(follows(fixture, run_key, "augment.mode=online", "augment.copies=5"));
   assert_true(follows(fixture, run_key, "augment.mode=copies", "augment.copies=5"));
   // auto is what it resolves to.
-  bool bf16 = net_precision_supported(NET_BF16, NULL);
+  bool bf16 = net_precision_supported(NET_BF16);
   assert_false(follows(fixture, run_key, NULL, bf16 ? "train.precision=bf16" : "train.precision=fp32"));
   if (bf16) assert_true(follows(fixture, run_key, NULL, "train.precision=fp32"));
 }
