@@ -91,6 +91,26 @@ force:
 
 unit: $(UNIT_PROGRAMS)
 
+# --- running --------------------------------------------------------------------------------------------------------------
+# The stages in their order. Values reach the script through the environment as they were typed: neither make nor a shell
+# expands a `$` or a quote in them.
+PIPELINE := ingest split resize augment train evaluate report
+CONFIG ?= cnn.yaml
+WORK ?= work
+define verbatim
+override $(1) := $$(value $(1))
+export $(1)
+endef
+$(foreach name,CONFIG DATA WORK THREADS SET RUN BUILD,$(eval $(call verbatim,$(name))))
+
+.PHONY: pipeline report
+pipeline: all
+	@stages/pipeline.sh $(PIPELINE)
+
+# Draws a run's report again from the manifest and files alone; the latest run unless RUN=NAME.
+report: all
+	@$(BUILD)/stages/report --manifest "$$WORK/manifest.db" --force $${RUN:+--run "$$RUN"}
+
 clean:
 	rm -rf $(BUILD)
 
