@@ -13,9 +13,10 @@
 
 struct config;
 
-// `path` may be NULL: defaults alone. Each of `sets` is "key=value", or "key+=value" to add to a list; later ones win. A list of
-// words takes several at once (evaluate.parts=val,test); the value of another list is one item, whatever is in it. BAD_USAGE for everything that a person can mend in the file.
-// Hostile files (aliases, depth over 64, more than 64 KiB, duplicate keys, NaN) are refused.
+// `path` may be NULL: defaults alone. Each of `sets` is "key=value", or "key+=value" to add to a list; later ones win.
+// A list of words takes several at once (evaluate.parts=val,test); the value of another list is one item, whatever is
+// in it. BAD_USAGE for everything that a person can mend in the file. Hostile files (aliases, depth over 64, more than
+// 64 KiB, duplicate keys, NaN) are refused.
 enum status config_load(struct config **out, const char *path, char *const *sets, size_t set_count,
                         struct error *error);
 void config_free(struct config *config);
