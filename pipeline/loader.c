@@ -1,6 +1,7 @@
 #include "loader.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -30,6 +31,7 @@ struct loader {
 
   size_t images, copies; // copies: variants of each image in the set, at least 1
   int64_t *ids;          // [images]
+  uint64_t *numbers;     // [images]
   int32_t *labels;       // [images]
   const uint8_t **rows;  // [images, copies]
 
@@ -45,14 +47,14 @@ static enum status open_shard(struct loader *loader, struct shard *shard, const 
                               const struct tensor_file *file, bool verify, struct error *error)
 {
   char path[PATH_LIMIT], sha256[DIGEST_TEXT];
+  uint64_t bytes;
   uint64_t shape[4] = {file->rows, (uint64_t)loader->side, (uint64_t)loader->side, 3};
   const void *pixels = NULL;
   enum status status = tensor_file_check(folder, file, error);
   if (!status) status = path_join(path, folder, file->path, error);
-  if (!status && verify) status = digest_of_file(sha256, NULL, path, error);
+  if (!status && verify) status = digest_of_file(sha256, &bytes, path, error);
   if (!status && verify && strcmp(sha256, file->sha256))
-    status = fail(error, BAD_DATA, "%s has SHA-256 %.12s..., the manifest says %.12s...", path, sha256,
-                  file->sha256);
+    status = fail(error, BAD_DATA, "%s has SHA-256 %.12s..., the manifest says %.12s...", path, sha256, file->sha256);
   if (!status) status = tensorfile_open(&shard->file, path, error);
   if (!status) status = tensorfile_find(shard->file, "images", TENSOR_U8, 4, shape, &pixels, error);
   if (!status) *shard = (struct shard){shard->file, pixels, file->first_row, file->rows};
@@ -66,12 +68,10 @@ static enum status open_shards(struct loader *loader, struct db *db, const char 
   size_t count = 0;
   uint64_t bytes = 0;
   enum status status = tensor_set_files(db, loader->set.id, &files, &count, error);
-  if (!status)
-    status = mem_zeroed((void **)&loader->shards, count + 1, sizeof *loader->shards, "tensor files", error);
+  if (!status) status = mem_zeroed((void **)&loader->shards, count + 1, sizeof *loader->shards, "tensor files", error);
   for (size_t i = 0; !status && i < count; i++) bytes += files[i].bytes;
   for (size_t i = 0; !status && i < count; i++, loader->shard_count++)
-    status = open_shard(loader, &loader->shards[i], folder, &files[i], verify && bytes <= LOADER_DIGEST_LIMIT,
-                        error);
+    status = open_shard(loader, &loader->shards[i], folder, &files[i], verify && bytes <= LOADER_DIGEST_LIMIT, error);
   loader->release_pages = bytes > LOADER_RESIDENT_LIMIT;
   free(files);
   return status;
@@ -97,43 +97,52 @@ static const uint8_t *row_pixels(const struct loader *loader, uint64_t row)
 // --- rows
 // --------------------------------------------------------------------------------------------------------------
 
-// Images of the part with their rows, by image and variant; an image without a row comes with NULL.
+// Images of the part with their rows, by path (ids depend on the order in which files were found) and variant; an image
+// without a row comes with NULL.
 static const char part_rows[] =
-    "SELECT i.id, i.label, r.row FROM split_image s JOIN image i ON i.id = s.image"
+    "SELECT i.id, i.label, r.row, i.sha256 FROM split_image s JOIN image i ON i.id = s.image"
     " LEFT JOIN tensor_row r ON r.tensor_set = ?1 AND r.image = i.id"
-    " WHERE s.split = ?2 AND s.part = ?3 AND i.status = 'ok' ORDER BY i.id, r.variant";
+    " WHERE s.split = ?2 AND s.part = ?3 AND i.status = 'ok' ORDER BY i.path, r.variant";
 static const char all_rows[] =
-    "SELECT i.id, i.label, r.row FROM tensor_row r JOIN image i ON i.id = r.image"
-    " WHERE r.tensor_set = ?1 AND ?2 IS NOT NULL AND ?3 IS NULL AND i.status = 'ok' ORDER BY i.id, r.variant";
+    "SELECT i.id, i.label, r.row, i.sha256 FROM tensor_row r JOIN image i ON i.id = r.image"
+    " WHERE r.tensor_set = ?1 AND ?2 IS NOT NULL AND ?3 IS NULL AND i.status = 'ok' ORDER BY i.path, r.variant";
 
 struct row_lists {
-  size_t images, rows, id_capacity, label_capacity, row_capacity;
+  size_t images, rows, id_capacity, number_capacity, label_capacity, row_capacity;
 };
 
-static enum status append_row(struct loader *loader, struct row_lists *lists, struct query *query,
-                              struct error *error)
+// The first 60 bits of the SHA-256.
+static uint64_t number_of(const char *sha256)
+{
+  char digits[16];
+  snprintf(digits, sizeof digits, "%s", sha256);
+  return strtoull(digits, NULL, 16);
+}
+
+static enum status append_row(struct loader *loader, struct row_lists *lists, struct query *query, struct error *error)
 {
   int64_t id = query_integer(query, 0);
   if (query_is_null(query, 2))
-    return fail(error, BAD_DATA,
-                "image %" PRId64 " has no row in the tensor set: run resize and augment again", id);
+    return fail(error, BAD_DATA, "image %" PRId64 " has no row in the tensor set: run resize and augment again", id);
   const uint8_t *pixels = row_pixels(loader, (uint64_t)query_integer(query, 2));
   if (!pixels)
-    return fail(error, BAD_DATA, "row %" PRId64 " of image %" PRId64 " is in no tensor file",
-                query_integer(query, 2), id);
+    return fail(error, BAD_DATA, "row %" PRId64 " of image %" PRId64 " is in no tensor file", query_integer(query, 2),
+                id);
   enum status status = OK;
   if (!lists->images || loader->ids[lists->images - 1] != id) {
     size_t n = ++lists->images;
     status = mem_grow((void **)&loader->ids, &lists->id_capacity, n, sizeof *loader->ids, "image ids", error);
     if (!status)
-      status = mem_grow((void **)&loader->labels, &lists->label_capacity, n, sizeof *loader->labels, "labels",
+      status = mem_grow((void **)&loader->labels, &lists->label_capacity, n, sizeof *loader->labels, "labels", error);
+    if (!status)
+      status = mem_grow((void **)&loader->numbers, &lists->number_capacity, n, sizeof *loader->numbers, "image numbers",
                         error);
     if (status) return status;
     loader->ids[n - 1] = id;
+    loader->numbers[n - 1] = number_of(query_text(query, 3));
     loader->labels[n - 1] = (int32_t)query_integer(query, 1);
   }
-  status = mem_grow((void **)&loader->rows, &lists->row_capacity, ++lists->rows, sizeof *loader->rows, "rows",
-                    error);
+  status = mem_grow((void **)&loader->rows, &lists->row_capacity, ++lists->rows, sizeof *loader->rows, "rows", error);
   if (!status) loader->rows[lists->rows - 1] = pixels;
   return status;
 }
@@ -151,8 +160,7 @@ static enum status find_rows(struct loader *loader, struct db *db, const struct 
   loader->images = lists.images;
   loader->copies = lists.images ? lists.rows / lists.images : 1;
   if (loader->copies * lists.images != lists.rows)
-    return fail(error, BAD_DATA,
-                "the tensor set has %zu rows for %zu images of part %s: not the same number for each",
+    return fail(error, BAD_DATA, "the tensor set has %zu rows for %zu images of part %s: not the same number for each",
                 lists.rows, lists.images, options->part ? options->part : "all");
   return OK;
 }
@@ -175,8 +183,8 @@ static enum status find_set(struct loader *loader, struct db *db, int64_t id, st
   return OK;
 }
 
-enum status loader_open(struct loader **out, struct db *db, const char *folder,
-                        const struct loader_options *options, struct error *error)
+enum status loader_open(struct loader **out, struct db *db, const char *folder, const struct loader_options *options,
+                        struct error *error)
 {
   struct loader *loader = NULL;
   *out = NULL;
@@ -201,6 +209,7 @@ void loader_close(struct loader *loader)
   for (size_t i = 0; loader->shards && i < loader->shard_count; i++) tensorfile_close(loader->shards[i].file);
   free(loader->shards);
   free(loader->ids);
+  free(loader->numbers);
   free(loader->labels);
   free(loader->rows);
   free(loader);
@@ -221,6 +230,11 @@ const int32_t *loader_labels(const struct loader *loader)
 int64_t loader_image_id(const struct loader *loader, size_t index)
 {
   return loader->ids[index];
+}
+
+uint64_t loader_image_number(const struct loader *loader, size_t index)
+{
+  return loader->numbers[index];
 }
 
 // --- fetching
@@ -261,8 +275,7 @@ void loader_fetch(const struct loader *loader, uint64_t epoch, size_t index, uin
 {
   const uint8_t *source = source_of(loader, epoch, index);
   if (loader->augmented) {
-    struct augment_parameters parameters =
-        augment_draw(&loader->recipe, loader->seed, (uint64_t)loader->ids[index], epoch);
+    struct augment_parameters parameters = augment_draw(&loader->recipe, loader->seed, loader->numbers[index], epoch);
     augment_apply(&parameters, source, loader->side, loader->side, pixels);
   } else {
     memcpy(pixels, source, loader->row_bytes);

@@ -22,23 +22,27 @@ struct loader;
 struct loader_options {
   int64_t tensor_set; // resized (all parts) or augmented (train: variant by epoch, copies taken in turn)
   int64_t split;
-  const char *part; // "train", "val", "test"; NULL: all images of the tensor set that are ok
+  const char *part;                     // "train", "val", "test"; NULL: all images of the tensor set that are ok
   const struct augment_recipe *augment; // NULL: none; copied
   uint64_t seed;                        // of the augmentation
   bool verify; // compare each file's SHA-256 with its row, if the set has at most LOADER_DIGEST_LIMIT bytes
 };
 
 // Opens the set's files and checks size and header (and digests, see `verify`). Images are in the order of
-// their ids. BAD_DATA names a file that is missing or not what its row says, or a part's image that has no
+// their paths. BAD_DATA names a file that is missing or not what its row says, or a part's image that has no
 // row. A part without images is no error.
-enum status loader_open(struct loader **out, struct db *db, const char *folder,
-                        const struct loader_options *options, struct error *error);
+enum status loader_open(struct loader **out, struct db *db, const char *folder, const struct loader_options *options,
+                        struct error *error);
 void loader_close(struct loader *loader);
 
 size_t loader_images(const struct loader *loader);
 int loader_size(const struct loader *loader);              // side of the square
 const int32_t *loader_labels(const struct loader *loader); // [images]
 int64_t loader_image_id(const struct loader *loader, size_t index);
+
+// The image in augment_draw's sense: from its bytes' SHA-256, so that the same file is augmented alike in every
+// manifest.
+uint64_t loader_image_number(const struct loader *loader, size_t index);
 
 // [side, side, 3] of an image as it is seen in `epoch` (from 1): of K copies, copy 1 + (epoch - 1) % K; on
 // the fly, the augmentation of variant `epoch`. Safe in any thread; does not allocate.
