@@ -1,6 +1,7 @@
 // What this CPU can do, by oneDNN's judgement, which honours ONEDNN_MAX_CPU_ISA.
 #include <dnnl.h>
 #include <stddef.h>
+#include <stdio.h>
 
 #include "engine/native.h"
 #include "engine/net.h"
@@ -46,4 +47,11 @@ const struct kernels *native_kernels(enum dtype dtype)
   (void)isa;
 #endif
   return kernels_select(dtype, cap);
+}
+
+// A header's version can differ from the library's; what computes is the library.
+void net_library_version(char out[32])
+{
+  const dnnl_version_t *version = dnnl_version();
+  snprintf(out, 32, "%d.%d.%d", version->major, version->minor, version->patch);
 }

@@ -492,3 +492,8 @@ enum status db_integer(struct db *db, int64_t *out, bool *found, struct error *e
   query_close(query);
   return status;
 }
+
+const char *db_library_version(void)
+{
+  return sqlite3_libversion();
+}

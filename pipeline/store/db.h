@@ -64,6 +64,7 @@ enum status db_run(struct db *db, struct error *error, const char *sql, const ch
 // The first column of the first row; *found (may be NULL) says whether there was one. *out stays as it was if not.
 enum status db_integer(struct db *db, int64_t *out, bool *found, struct error *error, const char *sql,
                        const char *format, ...);
+const char *db_library_version(void); // SQLite's
 int64_t db_last_id(struct db *db);
 int64_t db_changes(struct db *db);
 

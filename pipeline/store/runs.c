@@ -65,30 +65,34 @@ enum status run_find(struct db *db, const char *key, const char *name, struct ru
   return status;
 }
 
-enum status run_free_name(struct db *db, const char *base, char out[RUN_NAME_LIMIT], struct error *error)
+enum status run_name(const char *base, int suffix, char out[RUN_NAME_LIMIT], struct error *error)
 {
-  for (int suffix = 1;; suffix++) {
-    int length =
-        suffix == 1 ? snprintf(out, RUN_NAME_LIMIT, "%s", base) : snprintf(out, RUN_NAME_LIMIT, "%s-%d", base, suffix);
-    if (length >= RUN_NAME_LIMIT)
-      return fail(error, BAD_USAGE, "the run name %.40s... is longer than %d bytes", base, RUN_NAME_LIMIT - 1);
-    int64_t taken = 0;
-    enum status status = db_integer(db, &taken, NULL, error, "SELECT count(*) FROM run WHERE name = ?", "t", out);
-    if (status || !taken) return status;
-  }
+  int length =
+      suffix == 1 ? snprintf(out, RUN_NAME_LIMIT, "%s", base) : snprintf(out, RUN_NAME_LIMIT, "%s-%d", base, suffix);
+  if (length < RUN_NAME_LIMIT) return OK;
+  return fail(error, BAD_USAGE, "the run name %.40s... is longer than %d bytes", base, RUN_NAME_LIMIT - 1);
 }
 
-enum status run_latest(struct db *db, const char *base, struct run_found *out, char **parameters, bool *found,
-                       struct error *error)
+enum status run_name_is_free(struct db *db, const char *name, bool *is_free, struct error *error)
+{
+  int64_t taken = 0;
+  enum status status = db_integer(db, &taken, NULL, error, "SELECT count(*) FROM run WHERE name = ?", "t", name);
+  *is_free = !status && !taken;
+  return status;
+}
+
+enum status run_latest(struct db *db, const char *base, const char *except, struct run_found *out, char **parameters,
+                       bool *found, struct error *error)
 {
   struct query *query = NULL;
   *found = false;
   *parameters = NULL;
-  enum status status = open_run_query(&query, db,
-                                      "name = ?1 OR (substr(name, 1, length(?1) + 1) = ?1 || '-' AND"
-                                      " substr(name, length(?1) + 2) NOT GLOB '*[^0-9]*') ORDER BY id DESC LIMIT 1",
-                                      error);
-  if (!status) status = query_bind(query, error, "t", base);
+  enum status status =
+      open_run_query(&query, db,
+                     "(name = ?1 OR (substr(name, 1, length(?1) + 1) = ?1 || '-' AND"
+                     " substr(name, length(?1) + 2) NOT GLOB '*[^0-9]*')) AND key <> ?2 ORDER BY id DESC LIMIT 1",
+                     error);
+  if (!status) status = query_bind(query, error, "tt", base, except);
   if (!status && query_next(query, &status, error)) {
     read_run(out, query);
     *found = true;
@@ -101,10 +105,10 @@ enum status run_latest(struct db *db, const char *base, struct run_found *out, c
 // --- epochs
 // ------------------------------------------------------------------------------------------------------------
 
-enum status run_add_epoch(struct db *db, int64_t id, const struct epoch_row *epoch, struct error *error)
+static enum status add_epoch(struct db *db, int64_t id, const struct epoch_row *epoch, struct error *error)
 {
   return db_run(db, error,
-                "INSERT OR REPLACE INTO epoch (run, epoch, train_loss, train_accuracy, val_loss, val_accuracy, lr,"
+                "INSERT INTO epoch (run, epoch, train_loss, train_accuracy, val_loss, val_accuracy, lr,"
                 " seconds, images_per_second) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 "iirrrrrrr", id, (int64_t)epoch->epoch, epoch->train_loss, epoch->train_accuracy, epoch->val_loss,
                 epoch->val_accuracy, epoch->lr, epoch->seconds, epoch->images_per_second);
@@ -114,7 +118,7 @@ static enum status replace_epochs(struct db *db, int64_t id, const struct epoch_
                                   struct error *error)
 {
   enum status status = db_run(db, error, "DELETE FROM epoch WHERE run = ?", "i", id);
-  for (size_t i = 0; !status && i < count; i++) status = run_add_epoch(db, id, &epochs[i], error);
+  for (size_t i = 0; !status && i < count; i++) status = add_epoch(db, id, &epochs[i], error);
   return status;
 }
 
@@ -136,32 +140,29 @@ enum status run_set_epochs(struct db *db, int64_t id, const struct epoch_row *ep
 // --- the run
 // -----------------------------------------------------------------------------------------------------------
 
-static enum status insert_run(struct db *db, const struct run_row *row, struct error *error)
+enum status run_insert(struct db *db, const struct run_row *row, int64_t *id, struct error *error)
 {
-  return db_run(db, error,
-                "INSERT INTO run (name, key, parameters, config, state, model, dataset, split, tensor_set, seed,"
-                " precision, threads, isa, host, versions, parameter_count, trainable_count, epochs_planned, "
-                "started_at)"
-                " VALUES (?, ?, ?, ?, 'running', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                "tttttiiiititttiiir", row->name, row->key, row->parameters, row->config, row->model, row->dataset,
-                row->split, row->tensor_set, row->seed, row->precision, (int64_t)row->threads, row->isa, row->host,
-                row->versions, row->parameter_count, row->trainable_count, row->epochs_planned, (double)time(NULL));
-}
-
-enum status run_insert(struct db *db, const struct run_row *row, const struct epoch_row *epochs, size_t count,
-                       int64_t *id, struct error *error)
-{
-  enum status status = db_begin(db, error);
-  if (status) return status;
-  status = insert_run(db, row, error);
+  enum status status =
+      db_run(db, error,
+             "INSERT INTO run (name, key, parameters, config, state, model, dataset, split, tensor_set, seed,"
+             " precision, threads, isa, host, versions, parameter_count, trainable_count, epochs_planned, "
+             "started_at)"
+             " VALUES (?, ?, ?, ?, 'running', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+             "tttttiiiititttiiir", row->name, row->key, row->parameters, row->config, row->model, row->dataset,
+             row->split, row->tensor_set, row->seed, row->precision, (int64_t)row->threads, row->isa, row->host,
+             row->versions, row->parameter_count, row->trainable_count, row->epochs_planned, (double)time(NULL));
   if (!status) *id = db_last_id(db);
-  if (!status) status = replace_epochs(db, *id, epochs, count, error);
-  return end_transaction(db, status, error);
+  return status;
 }
 
 enum status run_set_state(struct db *db, int64_t id, const char *state, struct error *error)
 {
   return db_run(db, error, "UPDATE run SET state = ? WHERE id = ?", "ti", state, id);
+}
+
+enum status run_forget(struct db *db, int64_t id, struct error *error)
+{
+  return db_run(db, error, "DELETE FROM run WHERE id = ?", "i", id);
 }
 
 enum status run_finish(struct db *db, int64_t id, const struct run_result *result, struct error *error)

@@ -71,24 +71,26 @@ struct metric_row {
 enum status run_find(struct db *db, const char *key, const char *name, struct run_found *out, bool *found,
                      struct error *error);
 
-// `base` if no run has that name, else base-2, base-3, ...
-enum status run_free_name(struct db *db, const char *base, char out[RUN_NAME_LIMIT], struct error *error);
+// `base` for suffix 1, else base-2, base-3, ...; BAD_USAGE if it does not fit.
+enum status run_name(const char *base, int suffix, char out[RUN_NAME_LIMIT], struct error *error);
+enum status run_name_is_free(struct db *db, const char *name, bool *is_free, struct error *error);
 
-// The latest run called `base` or base-N, and its parameters JSON (free it). For saying what changed, and for
-// going on from it.
-enum status run_latest(struct db *db, const char *base, struct run_found *out, char **parameters, bool *found,
-                       struct error *error);
+// Forgets a run with its epochs, predictions and metrics.
+enum status run_forget(struct db *db, int64_t id, struct error *error);
 
-// Inserts the run in state running together with epochs that it takes over from another; one transaction.
-enum status run_insert(struct db *db, const struct run_row *row, const struct epoch_row *epochs, size_t count,
-                       int64_t *id, struct error *error);
+// The latest run called `base` or base-N that has another key than `except`, and its parameters JSON (free it). For
+// saying what changed, and for going on from it.
+enum status run_latest(struct db *db, const char *base, const char *except, struct run_found *out, char **parameters,
+                       bool *found, struct error *error);
+
+// Inserts the run in state running.
+enum status run_insert(struct db *db, const struct run_row *row, int64_t *id, struct error *error);
 enum status run_set_state(struct db *db, int64_t id, const char *state, struct error *error);
 
 // Writes epochs 1 ... count, which replace what is there, and removes later ones: a checkpoint's history is
 // the truth after a kill.
 enum status run_set_epochs(struct db *db, int64_t id, const struct epoch_row *epochs, size_t count,
                            struct error *error);
-enum status run_add_epoch(struct db *db, int64_t id, const struct epoch_row *epoch, struct error *error);
 enum status run_finish(struct db *db, int64_t id, const struct run_result *result, struct error *error);
 
 // Replaces the predictions and metrics of a run on a part; one transaction.

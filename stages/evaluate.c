@@ -1,0 +1,345 @@
+// Judges a run's best weights on parts of its split: a prediction for each image, and the figures of each part.
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "judgement.h"
+#include "keys.h"
+#include "loader.h"
+#include "network.h"
+#include "settings.h"
+#include "stage.h"
+#include "store/runs.h"
+#include "training.h"
+
+enum { EVALUATE_CODE = 1, PART_LIMIT = 3 };
+
+struct evaluation {
+  struct stage *stage;
+  const struct config *config; // the run's
+  struct config *owned;        // where it was read from the run's folder
+  struct run_found run;
+  struct split_found split;
+  struct tensor_set resized;
+  struct network network;
+  const char *parts[PART_LIMIT]; // those that have images
+  size_t part_count;
+  uint64_t images; // judged
+  struct progress *bar;
+};
+
+// --- what is to be judged
+// ----------------------------------------------------------------------------------------------
+
+static enum status find_run(struct evaluation *evaluation, struct error *error)
+{
+  struct stage *stage = evaluation->stage;
+  const char *name = stage_option(stage, "run");
+  char folder[PATH_LIMIT], args[PATH_LIMIT];
+  enum status status = run_wanted(&evaluation->run, stage_db(stage), stage_config(stage), name, error);
+  if (!status && strcmp(evaluation->run.state, "done") != 0)
+    status = fail(error, BAD_DATA, "run %s is %s: run build/stages/train to its end first", evaluation->run.name,
+                  evaluation->run.state);
+  evaluation->config = stage_config(stage);
+  if (status || !name) return status;
+  status = training_folder(folder, stage, evaluation->run.name, error);
+  if (!status) status = path_join(args, folder, "args.yaml", error);
+  if (!status) status = config_load(&evaluation->owned, args, NULL, 0, error);
+  evaluation->config = evaluation->owned;
+  return status;
+}
+
+// The parts of evaluate.parts that have images.
+static void choose_parts(struct evaluation *evaluation)
+{
+  const struct config *config = stage_config(evaluation->stage);
+  for (size_t i = 0; i < config_list_length(config, "evaluate.parts"); i++) {
+    const char *part = config_list_item(config, "evaluate.parts", i);
+    for (int p = 0; p < PART_COUNT; p++) {
+      bool wanted = !strcmp(part, part_name((enum part)p)) && evaluation->split.images[p];
+      for (size_t k = 0; k < evaluation->part_count; k++) wanted &= strcmp(evaluation->parts[k], part) != 0;
+      if (wanted) evaluation->parts[evaluation->part_count++] = part;
+    }
+  }
+}
+
+static enum status make_key(struct evaluation *evaluation, struct stage_key **key, struct error *error)
+{
+  enum status status = stage_key_new(key, EVALUATE_CODE, error);
+  if (!status) status = stage_key_add(*key, "run", evaluation->run.key, error);
+  if (!status) status = stage_key_add(*key, "best weights", evaluation->run.best_sha256, error);
+  if (!status) status = stage_key_add_config(*key, stage_config(evaluation->stage), "evaluate.parts", error);
+  return status ? status : stage_key_finish(*key, error);
+}
+
+// Every part has its predictions, and an execution with this key made them.
+static enum status is_done(struct evaluation *evaluation, const struct stage_key *key, bool *done, struct error *error)
+{
+  struct db *db = stage_db(evaluation->stage);
+  int64_t known = 0;
+  enum status status = db_integer(
+      db, &known, NULL, error, "SELECT count(*) FROM stage_log WHERE stage = 'evaluate' AND key = ? AND state = 'done'",
+      "t", stage_key_digest(key));
+  *done = !status && known;
+  for (size_t p = 0; !status && *done && p < evaluation->part_count; p++) {
+    int64_t missing = 1;
+    status = db_integer(db, &missing, NULL, error,
+                        "SELECT (SELECT count(*) FROM split_image WHERE split = ?1 AND part = ?3)"
+                        " <> (SELECT count(*) FROM prediction WHERE run = ?2 AND part = ?3)"
+                        " OR NOT EXISTS (SELECT * FROM metric WHERE run = ?2 AND part = ?3)",
+                        "iit", evaluation->split.id, evaluation->run.id, evaluation->parts[p]);
+    *done = !missing;
+  }
+  return status;
+}
+
+static enum status say_why(struct evaluation *evaluation, struct stage_key *key, struct error *error)
+{
+  struct query *query = NULL;
+  struct stage *stage = evaluation->stage;
+  enum status status = query_open(&query, stage_db(stage),
+                                  "SELECT parameters FROM stage_log WHERE stage = 'evaluate' AND subject = ?"
+                                  " AND state = 'done' AND parameters IS NOT NULL ORDER BY id DESC LIMIT 1",
+                                  error);
+  if (!status) status = query_bind(query, error, "t", evaluation->run.name);
+  bool found = !status && query_next(query, &status, error);
+  if (!status) stage_runs_because(stage, key, found ? query_text(query, 0) : NULL);
+  query_close(query);
+  return status;
+}
+
+// --- the network
+// -------------------------------------------------------------------------------------------------------
+
+static enum net_precision precision_of(const struct evaluation *evaluation)
+{
+  if (strcmp(evaluation->run.precision, "bf16") != 0) return NET_FP32;
+  if (net_precision_supported(NET_BF16)) return NET_BF16;
+  stage_warn(evaluation->stage, "run %s was trained in bf16, which this CPU (%s) does not have: judged in fp32",
+             evaluation->run.name, net_isa());
+  return NET_FP32;
+}
+
+static enum status load_network(struct evaluation *evaluation, struct error *error)
+{
+  struct stage *stage = evaluation->stage;
+  char folder[PATH_LIMIT], best[PATH_LIMIT], sha256[DIGEST_TEXT];
+  const struct network_options options = {
+      .dataset = evaluation->run.dataset,
+      .run_key = evaluation->run.key,
+      .precision = precision_of(evaluation),
+      .threads = stage_threads(stage),
+  };
+  struct network *network = &evaluation->network;
+  enum status status = network_open(network, stage_db(stage), evaluation->config, &options, error);
+  if (!status) status = training_folder(folder, stage, evaluation->run.name, error);
+  if (!status) status = path_join(best, folder, "weights/best.safetensors", error);
+  if (!status) status = checkpoint_load(best, network->net, NULL, &network->subject, NULL, error);
+  if (!status) status = checkpoint_weights_sha256(network->net, sha256, error);
+  if (!status && strcmp(sha256, evaluation->run.best_sha256) != 0)
+    status = fail(error, BAD_DATA, "%s holds weights %.12s..., the manifest says %.12s...", best, sha256,
+                  evaluation->run.best_sha256);
+  return status;
+}
+
+// --- judging
+// -----------------------------------------------------------------------------------------------------------
+
+struct pass {
+  struct evaluation *evaluation;
+  struct loader *loader;
+  struct judgement judgement;
+};
+
+static enum status judge_batch(void *self, size_t first, size_t n, const float *logits)
+{
+  struct pass *pass = self;
+  int classes = pass->judgement.classes;
+  for (size_t i = 0; i < n; i++)
+    judgement_add(&pass->judgement, loader_image_id(pass->loader, first + i), loader_labels(pass->loader)[first + i],
+                  logits + i * (size_t)classes);
+  progress_add(pass->evaluation->bar, n);
+  return stage_interrupted(pass->evaluation->stage) ? INTERRUPTED : OK;
+}
+
+static enum status judge(struct pass *pass, const char *part, struct metric_row metrics[JUDGEMENT_METRICS],
+                         struct error *error)
+{
+  struct evaluation *evaluation = pass->evaluation;
+  struct stage *stage = evaluation->stage;
+  const struct loader_options options = {
+      .tensor_set = evaluation->resized.id, .split = evaluation->split.id, .part = part, .verify = true};
+  enum status status = loader_open(&pass->loader, stage_db(stage), stage_folder(stage), &options, error);
+  if (status) return status;
+  struct fit_data data = loader_fit_data(pass->loader);
+  evaluation->bar = stage_progress(stage, "images", data.images);
+  status = judgement_init(&pass->judgement, data.images, fit_classes(evaluation->network.net), error);
+  // The batch of training: its validation computed the same bits.
+  size_t batch = (size_t)config_integer(evaluation->config, "train.batch");
+  if (!status) status = fit_predict(evaluation->network.net, &data, batch, judge_batch, pass, error);
+  if (status == INTERRUPTED) return fail(error, INTERRUPTED, "stopped while part %s was judged", part);
+  progress_stop(evaluation->bar);
+  evaluation->images += pass->judgement.images;
+  return status ? status : judgement_metrics(&pass->judgement, metrics, error);
+}
+
+static enum status judge_part(struct evaluation *evaluation, const char *part, struct error *error)
+{
+  struct pass pass = {.evaluation = evaluation};
+  struct metric_row metrics[JUDGEMENT_METRICS];
+  enum status status = judge(&pass, part, metrics, error);
+  if (!status)
+    status = run_set_evaluation(stage_db(evaluation->stage), evaluation->run.id, part, pass.judgement.rows,
+                                pass.judgement.images, metrics, JUDGEMENT_METRICS, error);
+  judgement_release(&pass.judgement);
+  loader_close(pass.loader);
+  return status;
+}
+
+// --- what is printed
+// ---------------------------------------------------------------------------------------------------
+
+static enum status open_metrics(struct query **query, struct evaluation *evaluation, const char *part,
+                                struct error *error)
+{
+  enum status status =
+      query_open(query, stage_db(evaluation->stage),
+                 "SELECT name, value, low, high, images FROM metric WHERE run = ? AND part = ?", error);
+  return status ? status : query_bind(*query, error, "it", evaluation->run.id, part);
+}
+
+static enum status print_part(struct evaluation *evaluation, const char *part, struct error *error)
+{
+  struct query *query = NULL;
+  double top3 = 0, f1 = 0, loss = 0, ece = 0, accuracy = 0, low = 0, high = 0;
+  int64_t images = 0;
+  enum status status = open_metrics(&query, evaluation, part, error);
+  while (!status && query_next(query, &status, error)) {
+    const char *name = query_text(query, 0);
+    double value = query_real(query, 1);
+    images = query_integer(query, 4);
+    if (!strcmp(name, "accuracy")) accuracy = value, low = query_real(query, 2), high = query_real(query, 3);
+    if (!strcmp(name, "top3_accuracy")) top3 = value;
+    if (!strcmp(name, "macro_f1")) f1 = value;
+    if (!strcmp(name, "loss")) loss = value;
+    if (!strcmp(name, "ece")) ece = value;
+  }
+  query_close(query);
+  if (!status)
+    printf("%-6s %8" PRId64 "   %.4f  [%.4f, %.4f]   %.4f   %.4f   %.4f   %.4f\n", part, images, accuracy, low, high,
+           top3, f1, loss, ece);
+  return status;
+}
+
+static json_t *part_json(struct evaluation *evaluation, const char *part)
+{
+  struct query *query = NULL;
+  json_t *metrics = json_object();
+  enum status status = open_metrics(&query, evaluation, part, NULL);
+  while (!status && query_next(query, &status, NULL)) {
+    json_t *metric =
+        json_pack("{s:f, s:I}", "value", query_real(query, 1), "images", (json_int_t)query_integer(query, 4));
+    if (!query_is_null(query, 2)) {
+      json_object_set_new(metric, "low", json_real(query_real(query, 2)));
+      json_object_set_new(metric, "high", json_real(query_real(query, 3)));
+    }
+    json_object_set_new(metrics, query_text(query, 0), metric);
+  }
+  query_close(query);
+  return metrics;
+}
+
+static void print_json(struct evaluation *evaluation)
+{
+  json_t *parts = json_object(), *all = json_object();
+  for (size_t p = 0; p < evaluation->part_count; p++)
+    json_object_set_new(parts, evaluation->parts[p], part_json(evaluation, evaluation->parts[p]));
+  json_object_set_new(all, "run", json_string(evaluation->run.name));
+  json_object_set_new(all, "metrics", parts);
+  json_dumpf(all, stdout, JSON_COMPACT | JSON_REAL_PRECISION(17));
+  putchar('\n');
+  json_decref(all);
+}
+
+static enum status print_figures(struct evaluation *evaluation, struct error *error)
+{
+  enum status status = OK;
+  if (stage_json(evaluation->stage)) {
+    print_json(evaluation);
+    return OK;
+  }
+  printf("run %s, best weights (epoch %d)\n", evaluation->run.name, evaluation->run.best_epoch);
+  printf("%-6s %8s %8s  %-16s %8s %8s %8s %8s\n", "part", "images", "accuracy", "95 % interval", "top-3", "macro F1",
+         "loss", "ECE");
+  for (size_t p = 0; !status && p < evaluation->part_count; p++)
+    status = print_part(evaluation, evaluation->parts[p], error);
+  return status;
+}
+
+// --- the stage
+// ---------------------------------------------------------------------------------------------------------
+
+static enum status judge_all(struct evaluation *evaluation, struct error *error)
+{
+  double started = clock_seconds();
+  enum status status = load_network(evaluation, error);
+  for (size_t p = 0; !status && p < evaluation->part_count; p++)
+    status = judge_part(evaluation, evaluation->parts[p], error);
+  stage_count(evaluation->stage, evaluation->images, clock_seconds() - started);
+  return status;
+}
+
+static enum status evaluate(struct evaluation *evaluation, struct stage_key **key, struct error *error)
+{
+  struct stage *stage = evaluation->stage;
+  bool done = false;
+  enum status status = find_run(evaluation, error);
+  if (!status) stage_subject(stage, evaluation->run.name);
+  if (!status) status = split_wanted(&evaluation->split, stage_db(stage), evaluation->config, error);
+  if (!status) status = resized_wanted(&evaluation->resized, stage_db(stage), evaluation->config, error);
+  if (!status) choose_parts(evaluation);
+  if (!status && !evaluation->part_count)
+    return fail(error, BAD_DATA, "no part of evaluate.parts has images: set split.val or split.test above 0");
+  if (!status) status = make_key(evaluation, key, error);
+  if (!status) status = is_done(evaluation, *key, &done, error);
+  if (!status && done) {
+    stage_uses_key(stage, *key);
+    char what[RUN_NAME_LIMIT + 32];
+    snprintf(what, sizeof what, "run %s, %zu parts", evaluation->run.name, evaluation->part_count);
+    stage_up_to_date(stage, what);
+  } else if (!status) {
+    status = say_why(evaluation, *key, error);
+    if (!status) status = judge_all(evaluation, error);
+  }
+  return status ? status : print_figures(evaluation, error);
+}
+
+static enum status work(struct stage *stage, struct error *error)
+{
+  struct evaluation evaluation = {.stage = stage};
+  struct stage_key *key = NULL;
+  enum status status = evaluate(&evaluation, &key, error);
+  network_release(&evaluation.network);
+  stage_key_free(key);
+  config_free(evaluation.owned);
+  return status;
+}
+
+int main(int argc, char **argv)
+{
+  static const struct stage_option options[] = {
+      {"run", "NAME", "the run to judge; without it, the configuration's"},
+      {0},
+  };
+  static const struct stage_definition definition = {
+      .name = "evaluate",
+      .summary = "Judges a run's best weights: accuracy, top-3, precision, recall, F1, calibration, and each image.",
+      .example = "build/stages/evaluate --manifest work/manifest.db --config configs/cnn.yaml --run cnn",
+      .options = options,
+      .needs_manifest = true,
+      .work = work,
+  };
+  return stage_main(&definition, argc, argv);
+}
