@@ -144,6 +144,12 @@ void stage_resumes(struct stage *stage, const char *what)
   stage_say(stage, "%s: goes on at %s", stage->definition->name, what);
 }
 
+void stage_runs_for(struct stage *stage, const char *why)
+{
+  snprintf(stage->why, sizeof stage->why, "%s", why);
+  stage_say(stage, "%s: runs because %s", stage->definition->name, why);
+}
+
 void stage_up_to_date(struct stage *stage, const char *what)
 {
   snprintf(stage->why, sizeof stage->why, "up to date");

@@ -87,6 +87,7 @@ void stage_key_changes(const struct stage_key *key, const char *previous, char *
 
 // Says and logs why the stage runs: stage_key_changes.
 void stage_runs_because(struct stage *stage, struct stage_key *key, const char *previous);
+void stage_runs_for(struct stage *stage, const char *why);    // the same for work that has no key
 void stage_resumes(struct stage *stage, const char *what);    // "epoch 4 of 10": says "goes on at epoch 4 of 10"
 void stage_up_to_date(struct stage *stage, const char *what); // "8,700 images": says "up to date: 8,700 images"
 void stage_uses_key(struct stage *stage, const struct stage_key *key); // logs the key; stage_runs_because does it too

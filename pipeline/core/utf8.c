@@ -1,5 +1,8 @@
 #include "core/utf8.h"
 
+#include <stdio.h>
+#include <string.h>
+
 size_t utf8_decode(const char *text, size_t size, uint32_t *point)
 {
   if (size == 0) return 0;
@@ -29,4 +32,28 @@ bool utf8_is_valid(const char *text, size_t size)
     if (!length) return false;
   }
   return true;
+}
+
+// C0 and C1 controls, DEL; line and paragraph separators; marks that turn the direction of what follows.
+static bool is_printable(uint32_t point)
+{
+  return point >= 0x20 && point != '\\' && !(point >= 0x7F && point < 0xA0) && !(point >= 0x2028 && point <= 0x202E) &&
+         !(point >= 0x2066 && point <= 0x2069);
+}
+
+void utf8_show(char *out, size_t size, const char *bytes)
+{
+  size_t length = strlen(bytes), used = 0;
+  for (size_t at = 0; at < length;) {
+    uint32_t point = 0;
+    size_t taken = utf8_decode(bytes + at, length - at, &point);
+    bool plain = taken && is_printable(point);
+    if (!taken) taken = 1;
+    if (used + (plain ? taken : 4 * taken) >= size) break;
+    if (plain) memcpy(out + used, bytes + at, taken), used += taken;
+    for (size_t i = 0; !plain && i < taken; i++)
+      used += (size_t)snprintf(out + used, size - used, "\\x%02X", (unsigned)(unsigned char)bytes[at + i]);
+    at += taken;
+  }
+  if (size) out[used] = '\0';
 }

@@ -12,9 +12,9 @@ struct field {
   size_t offset;
   double low, high;
 };
-#define FIELD(name, low, high)                                                                               \
-  {                                                                                                          \
-#name, offsetof(struct augment_parameters, name), low, high                                              \
+#define FIELD(name, low, high)                                                                                         \
+  {                                                                                                                    \
+#name, offsetof(struct augment_parameters, name), low, high                                                        \
   }
 static const struct field fields[] = {
     FIELD(rotate, -30.001, 30.001),  FIELD(translate_x, -0.5001, 0.5001), FIELD(translate_y, -0.5001, 0.5001),
@@ -67,16 +67,15 @@ void augment_to_json(const struct augment_parameters *parameters, char text[AUGM
   for (int i = 0; i < FIELDS; i++) {
     float value = *(const float *)((const char *)parameters + fields[i].offset);
     // Nine digits bring a float back to the bit.
-    int length = snprintf(text + used, AUGMENT_JSON_LIMIT - used, "%s\"%s\":%.9g", i ? "," : "{",
-                          fields[i].name, (double)value);
+    int length =
+        snprintf(text + used, AUGMENT_JSON_LIMIT - used, "%s\"%s\":%.9g", i ? "," : "{", fields[i].name, (double)value);
     used += (size_t)length;
   }
-  snprintf(text + used, AUGMENT_JSON_LIMIT - used, ",\"flip\":%d,\"noise_seed\":%" PRIu64 "}",
-           parameters->flip, parameters->noise_seed);
+  snprintf(text + used, AUGMENT_JSON_LIMIT - used, ",\"flip\":%d,\"noise_seed\":%" PRIu64 "}", parameters->flip,
+           parameters->noise_seed);
 }
 
-static enum status read_fields(struct augment_parameters *parameters, const json_t *object,
-                               struct error *error)
+static enum status read_fields(struct augment_parameters *parameters, const json_t *object, struct error *error)
 {
   for (int i = 0; i < FIELDS; i++) {
     const struct field *field = &fields[i];
@@ -84,8 +83,8 @@ static enum status read_fields(struct augment_parameters *parameters, const json
     if (!json_is_number(value)) return fail(error, BAD_DATA, "augmentation: no number \"%s\"", field->name);
     double number = json_number_value(value);
     if (!(number >= field->low && number <= field->high))
-      return fail(error, BAD_DATA, "augmentation: \"%s\" is %g, allowed are %g to %g", field->name, number,
-                  field->low, field->high);
+      return fail(error, BAD_DATA, "augmentation: \"%s\" is %g, allowed are %g to %g", field->name, number, field->low,
+                  field->high);
     *(float *)((char *)parameters + field->offset) = (float)number;
   }
   const json_t *flip = json_object_get(object, "flip"), *seed = json_object_get(object, "noise_seed");

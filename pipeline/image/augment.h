@@ -40,7 +40,7 @@ struct augment_parameters {
   float rotate;                   // degrees, counter-clockwise
   float translate_x, translate_y; // shares of width and height, to the right and down
   float zoom;                     // factor; above 1 enlarges
-  float shear; // degrees: a pixel moves right by tan(shear) times its distance below the centre
+  float shear;                    // degrees: a pixel moves right by tan(shear) times its distance below the centre
   float brightness, contrast,
       saturation;      // factors; contrast about mid-grey 127.5, saturation about Rec. 601 luma
   float noise;         // standard deviation, in levels of 0..255

@@ -45,14 +45,12 @@ static int64_t fixed(double value)
 // The inverse of: flip, zoom, shear, rotate about the centre, translate.
 static struct geometry geometry_of(const struct augment_parameters *p, int width, int height)
 {
-  double angle = p->rotate * (3.14159265358979323846 / 180),
-         lean = tan(p->shear * (3.14159265358979323846 / 180));
+  double angle = p->rotate * (3.14159265358979323846 / 180), lean = tan(p->shear * (3.14159265358979323846 / 180));
   double c = cos(angle), s = sin(angle), zoom = p->zoom, mirror = p->flip ? -1 : 1;
   double x_x = mirror * (c - lean * s) / zoom, x_y = mirror * (-s - lean * c) / zoom;
   double y_x = s / zoom, y_y = c / zoom;
   double center_x = (width - 1) / 2.0, center_y = (height - 1) / 2.0;
-  double from_x = center_x + (double)p->translate_x * width,
-         from_y = center_y + (double)p->translate_y * height;
+  double from_x = center_x + (double)p->translate_x * width, from_y = center_y + (double)p->translate_y * height;
   return (struct geometry){
       .x_x = fixed(x_x),
       .x_y = fixed(x_y),
@@ -68,8 +66,7 @@ static struct plan plan_of(const struct augment_parameters *p, int width, int he
   double gain = (double)p->brightness * p->contrast;
   return (struct plan){
       .geometry = geometry_of(p, width, height),
-      .moves = p->rotate != 0 || p->translate_x != 0 || p->translate_y != 0 || p->zoom != 1 ||
-               p->shear != 0 || p->flip,
+      .moves = p->rotate != 0 || p->translate_x != 0 || p->translate_y != 0 || p->zoom != 1 || p->shear != 0 || p->flip,
       .colour = {.own = (int32_t)lround(gain * p->saturation * UNIT),
                  .luma = (int32_t)lround(gain * (1 - (double)p->saturation) * UNIT),
                  .offset = (int32_t)lround(127.5 * (1 - (double)p->contrast) * 256 * UNIT)},
@@ -95,8 +92,8 @@ static int64_t mirrored(int64_t at, int pixels)
   return at < 0 ? 0 : at > last ? last : at;
 }
 
-static void sample(const struct geometry *g, const uint8_t *source, int width, int height, int x, int y,
-                   int count, struct chunk *chunk)
+static void sample(const struct geometry *g, const uint8_t *source, int width, int height, int x, int y, int count,
+                   struct chunk *chunk)
 {
   int64_t at_x = g->x_x * x + g->x_y * y + g->x_0, at_y = g->y_x * x + g->y_y * y + g->y_0;
   for (int i = 0; i < count; i++, at_x += g->x_x, at_y += g->y_x) {
@@ -138,8 +135,7 @@ static void add_noise(const struct plan *plan, int x, int y, struct chunk *chunk
   int32_t samples[NOISE_SAMPLES];
   augment_noise(plan->noise_key, (uint32_t)(x / CHUNK * NOISE_BLOCKS), (uint32_t)y, samples);
   for (int c = 0; c < CHANNELS; c++)
-    for (int i = 0; i < CHUNK; i++)
-      chunk->level[c][i] += (samples[c * CHUNK + i] * plan->noise + UNIT / 2) >> 12;
+    for (int i = 0; i < CHUNK; i++) chunk->level[c][i] += (samples[c * CHUNK + i] * plan->noise + UNIT / 2) >> 12;
 }
 
 static void store(const struct chunk *chunk, int count, uint8_t *out)

@@ -34,7 +34,6 @@ void augment_noise(const uint32_t key[2], uint32_t first, uint32_t row, int32_t 
   for (uint32_t j = 0; j < NOISE_BLOCKS; j += LANES) {
     blocks(key, first + j, row, words);
     for (uint32_t w = 0; w < 4; w++)
-      for (uint32_t i = 0; i < LANES; i++)
-        samples[w * NOISE_BLOCKS + j + i] = (int32_t)sum_of_bytes(words[w][i]) - 510;
+      for (uint32_t i = 0; i < LANES; i++) samples[w * NOISE_BLOCKS + j + i] = (int32_t)sum_of_bytes(words[w][i]) - 510;
   }
 }

@@ -104,8 +104,8 @@ static enum status refuse_unknown(const uint8_t *bytes, size_t size, struct erro
   }
   if (is_text(bytes, size))
     return fail(error, BAD_DATA, bytes[0] == '<' ? "not-an-image: HTML or XML text" : "not-an-image: text");
-  return fail(error, BAD_DATA, "not-an-image: begins with bytes %02x %02x %02x, neither JPEG nor PNG",
-              bytes[0], bytes[1], bytes[2]);
+  return fail(error, BAD_DATA, "not-an-image: begins with bytes %02x %02x %02x, neither JPEG nor PNG", bytes[0],
+              bytes[1], bytes[2]);
 }
 
 enum status decode(struct decoder *decoder, const uint8_t *bytes, size_t size, struct image *image,

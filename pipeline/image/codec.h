@@ -1,9 +1,9 @@
 // Decoding (JPEG by TurboJPEG, PNG by libspng, chosen by the file's first bytes, never by its name) and
 // encoding.
 //
-// A decoder accepts only a whole, plain image: any warning of the library, a missing end marker, an animation, CMYK, more
-// pixels than DECODE_PIXEL_LIMIT, or more scans than TJFLAG_LIMITSCANS allows is refused with a reason that starts with a fixed
-// word. decode() says
+// A decoder accepts only a whole, plain image: any warning of the library, a missing end marker, an animation, CMYK,
+// more pixels than DECODE_PIXEL_LIMIT, or more scans than TJFLAG_LIMITSCANS allows is refused with a reason that starts
+// with a fixed word. decode() says
 //   empty, too-small (not even a signature), not-an-image, unsupported, truncated, corrupt, too-large
 // and who reads the file adds
 //   unreadable, not-a-file, changed
@@ -34,8 +34,7 @@ enum status decode(struct decoder *decoder, const uint8_t *bytes, size_t size, s
                    enum image_format *format, struct error *error);
 
 // Encodes to JPEG of the given quality (1..100) or PNG; *bytes is to be freed with free().
-enum status encode_jpeg(const struct image *image, int quality, uint8_t **bytes, size_t *size,
-                        struct error *error);
+enum status encode_jpeg(const struct image *image, int quality, uint8_t **bytes, size_t *size, struct error *error);
 enum status encode_png(const struct image *image, uint8_t **bytes, size_t *size, struct error *error);
 
 #endif

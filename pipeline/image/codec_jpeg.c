@@ -53,8 +53,7 @@ static enum status read_frame(int marker, const uint8_t *segment, size_t length,
   if (marker >= MARKER_SOF9 && marker <= MARKER_SOF11)
     return fail(error, BAD_DATA, "unsupported: an arithmetic-coded JPEG");
   if (marker > MARKER_SOF2)
-    return fail(error, BAD_DATA, "unsupported: a lossless or hierarchical JPEG (SOF%d)",
-                marker - MARKER_SOF0);
+    return fail(error, BAD_DATA, "unsupported: a lossless or hierarchical JPEG (SOF%d)", marker - MARKER_SOF0);
   if (length < 6) return fail(error, BAD_DATA, "corrupt: a JPEG frame header of %zu bytes", length);
   int components = segment[5];
   if (segment[0] != 8) return fail(error, BAD_DATA, "unsupported: a JPEG of %d bits a sample", segment[0]);
@@ -70,8 +69,7 @@ static enum status read_frame(int marker, const uint8_t *segment, size_t length,
 // Walks the segments up to the frame header, as strictly as libjpeg does with warnings as errors, so that
 // both see the same frame. Needed before TurboJPEG: its own header call leaves the size unwritten for some
 // broken files and cannot tell what kind of JPEG it refuses.
-static enum status read_header(const uint8_t *bytes, size_t size, struct jpeg_header *header,
-                               struct error *error)
+static enum status read_header(const uint8_t *bytes, size_t size, struct jpeg_header *header, struct error *error)
 {
   *header = (struct jpeg_header){.orientation = 1};
   for (size_t at = 2;;) {
@@ -124,8 +122,8 @@ static enum status decode_pixels(struct jpeg_decoder *decoder, const uint8_t *by
   if (status) return status;
   if (!decoder->handle) decoder->handle = tjInitDecompress();
   if (!decoder->handle) return fail(error, OUT_OF_MEMORY, "out of memory: a JPEG decoder");
-  if (!tjDecompress2(decoder->handle, bytes, size, image->pixels, header->width,
-                     header->width * IMAGE_CHANNELS, header->height, TJPF_RGB, DECODE_FLAGS))
+  if (!tjDecompress2(decoder->handle, bytes, size, image->pixels, header->width, header->width * IMAGE_CHANNELS,
+                     header->height, TJPF_RGB, DECODE_FLAGS))
     return OK;
   status = refused(tjGetErrorStr2(decoder->handle), error);
   tjDestroy(decoder->handle); // 2.1.5 may refuse good files after a bad one
@@ -151,8 +149,7 @@ void jpeg_decoder_release(struct jpeg_decoder *decoder)
   *decoder = (struct jpeg_decoder){0};
 }
 
-enum status encode_jpeg(const struct image *image, int quality, uint8_t **bytes, size_t *size,
-                        struct error *error)
+enum status encode_jpeg(const struct image *image, int quality, uint8_t **bytes, size_t *size, struct error *error)
 {
   *bytes = NULL;
   *size = 0;
@@ -166,9 +163,8 @@ enum status encode_jpeg(const struct image *image, int quality, uint8_t **bytes,
   unsigned char *out = buffer;
   if (!handle) {
     status = fail(error, OUT_OF_MEMORY, "out of memory: a JPEG encoder");
-  } else if (tjCompress2(handle, image->pixels, image->width, image->width * IMAGE_CHANNELS, image->height,
-                         TJPF_RGB, &out, &length, TJSAMP_420, quality,
-                         TJFLAG_ACCURATEDCT | TJFLAG_NOREALLOC)) {
+  } else if (tjCompress2(handle, image->pixels, image->width, image->width * IMAGE_CHANNELS, image->height, TJPF_RGB,
+                         &out, &length, TJSAMP_420, quality, TJFLAG_ACCURATEDCT | TJFLAG_NOREALLOC)) {
     status = fail(error, FAILED, "cannot encode a JPEG: %s", tjGetErrorStr2(handle));
   }
   if (handle) tjDestroy(handle);

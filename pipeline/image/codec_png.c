@@ -22,8 +22,8 @@ static uint32_t four_bytes(const uint8_t *at)
   return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
 }
 
-static enum status read_ihdr(const uint8_t *data, uint32_t length, size_t file_bytes,
-                             struct png_header *header, struct error *error)
+static enum status read_ihdr(const uint8_t *data, uint32_t length, size_t file_bytes, struct png_header *header,
+                             struct error *error)
 {
   if (length != 13) return fail(error, BAD_DATA, "corrupt: a PNG header chunk of %u bytes", (unsigned)length);
   header->width = four_bytes(data);
@@ -35,8 +35,7 @@ static enum status read_ihdr(const uint8_t *data, uint32_t length, size_t file_b
 
 // Walks all chunks for what libspng does not say early enough (size, transparency) or not at all (animation,
 // an end chunk that lacks its last bytes).
-static enum status read_chunks(const uint8_t *bytes, size_t size, struct png_header *header,
-                               struct error *error)
+static enum status read_chunks(const uint8_t *bytes, size_t size, struct png_header *header, struct error *error)
 {
   *header = (struct png_header){0};
   for (size_t at = SIGNATURE_BYTES;;) {
@@ -44,8 +43,7 @@ static enum status read_chunks(const uint8_t *bytes, size_t size, struct png_hea
     uint32_t length = four_bytes(bytes + at);
     const uint8_t *type = bytes + at + 4;
     bool first = at == SIGNATURE_BYTES;
-    if (first != !memcmp(type, "IHDR", 4))
-      return fail(error, BAD_DATA, "corrupt: a PNG without its header chunk");
+    if (first != !memcmp(type, "IHDR", 4)) return fail(error, BAD_DATA, "corrupt: a PNG without its header chunk");
     if (!memcmp(type, "acTL", 4)) return fail(error, BAD_DATA, "unsupported: an animated PNG");
     if (!memcmp(type, "tRNS", 4)) header->transparent = true;
     if (length > size - at - CHUNK_FRAME_BYTES) break;

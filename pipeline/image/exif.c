@@ -61,8 +61,8 @@ static struct walk walk_of(int orientation, ptrdiff_t width, ptrdiff_t height)
 enum status exif_turn(const struct image *stored, int orientation, struct image *out, struct error *error)
 {
   bool swapped = orientation >= 5;
-  enum status status = image_reshape(out, swapped ? stored->height : stored->width,
-                                     swapped ? stored->width : stored->height, error);
+  enum status status =
+      image_reshape(out, swapped ? stored->height : stored->width, swapped ? stored->width : stored->height, error);
   if (status) return status;
   struct walk walk = walk_of(orientation, stored->width, stored->height);
   uint8_t *to = out->pixels;

@@ -53,8 +53,8 @@ extern "C" enum status opencv_resize(const struct opencv_pixels *source, const s
   } catch (const std::bad_alloc &) {
     return fail(error, OUT_OF_MEMORY, "out of memory: resizing an image");
   } catch (const std::exception &exception) {
-    return fail(error, FAILED, "OpenCV cannot resize %d x %d to %d x %d pixels: %s", source->width,
-                source->height, out->width, out->height, exception.what());
+    return fail(error, FAILED, "OpenCV cannot resize %d x %d to %d x %d pixels: %s", source->width, source->height,
+                out->width, out->height, exception.what());
   } catch (...) {
     return fail(error, FAILED, "OpenCV cannot resize an image");
   }

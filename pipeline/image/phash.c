@@ -22,8 +22,7 @@ static void cell_span(int i, int count, int side, int *begin, int *end)
   if (*end <= *begin) *end = *begin + 1;
 }
 
-static void add_to_cells(const uint8_t *grey, int y, const struct image *image,
-                         uint64_t sums[HASH_ROWS][HASH_COLUMNS])
+static void add_to_cells(const uint8_t *grey, int y, const struct image *image, uint64_t sums[HASH_ROWS][HASH_COLUMNS])
 {
   uint64_t row_sums[HASH_COLUMNS];
   for (int c = 0; c < HASH_COLUMNS; c++) {
@@ -62,8 +61,8 @@ struct moments {
   int64_t count, sum, squares;
 };
 
-static void add_laplacian(struct moments *moments, const uint8_t *above, const uint8_t *here,
-                          const uint8_t *below, int width)
+static void add_laplacian(struct moments *moments, const uint8_t *above, const uint8_t *here, const uint8_t *below,
+                          int width)
 {
   int64_t sum = 0, squares = 0;
   for (int x = 1; x < width - 1; x++) {
@@ -94,8 +93,8 @@ enum status image_measure(const struct image *image, struct image_measures *out,
     for (size_t x = 0; x < width; x++) sum += row[x];
     brightness += sum;
     if (y >= 2)
-      add_laplacian(&laplacian, rows + (size_t)((y - 2) % 3) * width, rows + (size_t)((y - 1) % 3) * width,
-                    row, image->width);
+      add_laplacian(&laplacian, rows + (size_t)((y - 2) % 3) * width, rows + (size_t)((y - 1) % 3) * width, row,
+                    image->width);
   }
   free(memory);
   out->dhash = hash_of(cells, image->width);

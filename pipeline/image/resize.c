@@ -25,8 +25,8 @@ static struct box centered(int outer_width, int outer_height, int width, int hei
 static struct opencv_pixels view_of(const struct image *image, struct box box)
 {
   size_t stride = (size_t)image->width * IMAGE_CHANNELS;
-  return (struct opencv_pixels){image->pixels + (size_t)box.y * stride + (size_t)box.x * IMAGE_CHANNELS,
-                                box.width, box.height, stride};
+  return (struct opencv_pixels){image->pixels + (size_t)box.y * stride + (size_t)box.x * IMAGE_CHANNELS, box.width,
+                                box.height, stride};
 }
 
 enum status resize_image(const struct image *source, int size, enum resize_fit fit, enum resize_filter filter,

@@ -137,8 +137,7 @@ static void positive_rotation_is_counter_clockwise(void **state)
   augment_apply(&turn, source, SIDE, SIDE, out);
   long sum = 0, weighted = 0;
   for (int y = 0; y < SIDE; y++)
-    for (int x = 0; x < SIDE; x++)
-      sum += out[(y * SIDE + x) * 3], weighted += y * (long)out[(y * SIDE + x) * 3];
+    for (int x = 0; x < SIDE; x++) sum += out[(y * SIDE + x) * 3], weighted += y * (long)out[(y * SIDE + x) * 3];
   assert_in_range(weighted / sum, 28, 32); // went up: 50 - 40 sin 30
 }
 

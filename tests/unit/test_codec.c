@@ -70,8 +70,7 @@ static enum status decode_bytes(struct fixture *f, const void *bytes, size_t siz
 static void assert_refused(struct fixture *f, const void *bytes, size_t size, const char *word)
 {
   assert_int_equal(decode_bytes(f, bytes, size), BAD_DATA);
-  if (strncmp(f->error.text, word, strlen(word)))
-    fail_msg("\"%s\" does not begin with \"%s\"", f->error.text, word);
+  if (strncmp(f->error.text, word, strlen(word))) fail_msg("\"%s\" does not begin with \"%s\"", f->error.text, word);
 }
 
 static int largest_difference(const struct image *a, const struct image *b)
@@ -121,9 +120,8 @@ static void every_cut_is_refused(void **state)
   for (int png = 0; png < 2; png++) {
     uint8_t *bytes = NULL;
     size_t size = 0;
-    assert_int_equal(png ? encode_png(&image, &bytes, &size, &f->error)
-                         : encode_jpeg(&image, 90, &bytes, &size, &f->error),
-                     OK);
+    assert_int_equal(
+        png ? encode_png(&image, &bytes, &size, &f->error) : encode_jpeg(&image, 90, &bytes, &size, &f->error), OK);
     for (size_t cut = 0; cut < 100; cut++) {
       size_t length = 8 + (size - 9) * cut / 99; // the last lacks one byte
       uint8_t *part = malloc(length);            // its own memory, so that a sanitizer sees a read past it
@@ -195,8 +193,7 @@ static size_t frame_of(const uint8_t *bytes, size_t size)
   return 0;
 }
 
-static void refuse_patched(struct fixture *f, size_t offset, const uint8_t *patch, size_t length,
-                           const char *reason)
+static void refuse_patched(struct fixture *f, size_t offset, const uint8_t *patch, size_t length, const char *reason)
 {
   uint8_t *bytes = NULL;
   size_t size = 0;
@@ -224,8 +221,7 @@ static void bombs_are_refused_at_once(void **state)
   clock_gettime(CLOCK_MONOTONIC, &before);
   refuse_patched(f, 5, (const uint8_t[]){0xFF, 0xDC, 0xFF, 0xDC}, 4, "too-large: 65500 x 65500 pixels");
   refuse_patched(f, 5, (const uint8_t[]){0x3F, 0xFF, 0x3F, 0xFF}, 4, "too-large: 16383 x 16383 pixels");
-  refuse_patched(f, 5, (const uint8_t[]){0x1F, 0xFF, 0x1F, 0xFF}, 4,
-                 "truncated: 8191 x 8191 pixels cannot be in");
+  refuse_patched(f, 5, (const uint8_t[]){0x1F, 0xFF, 0x1F, 0xFF}, 4, "truncated: 8191 x 8191 pixels cannot be in");
   uint8_t *bytes = NULL;
   size_t size = 0;
   struct image image = picture(16, 16);
@@ -284,13 +280,12 @@ static void grey_becomes_rgb(void **state)
   struct fixture *f = *state;
   // 8x8, one grey component, all 128: DC difference 0, end of block.
   static const uint8_t head[] = {0xFF, 0xD8, 0xFF, 0xDB, 0, 67, 0};
-  static const uint8_t tail[] = {
-      0xFF, 0xC0, 0,   11, 8,    0, 8,    0,    8, 1, 1, 0x11, 0, // frame
-      0xFF, 0xC4, 0,   20, 0,    1, 0,    0,    0, 0, 0, 0,    0, // one code of 1 bit
-      0,    0,    0,   0,  0,    0, 0,    0,    0,                // for DC: category 0
-      0xFF, 0xC4, 0,   20, 0x10, 1, 0,    0,    0, 0, 0, 0,    0, 0, 0,  0,
-      0,    0,    0,   0,  0,    0, 0xFF, 0xDA, 0, 8, 1, 1,    0, 0, 63, 0, // scan
-      0x3F, 0xFF, 0xD9};
+  static const uint8_t tail[] = {0xFF, 0xC0, 0,   11, 8,    0, 8,    0,    8, 1, 1, 0x11, 0, // frame
+                                 0xFF, 0xC4, 0,   20, 0,    1, 0,    0,    0, 0, 0, 0,    0, // one code of 1 bit
+                                 0,    0,    0,   0,  0,    0, 0,    0,    0,                // for DC: category 0
+                                 0xFF, 0xC4, 0,   20, 0x10, 1, 0,    0,    0, 0, 0, 0,    0, 0, 0,  0,
+                                 0,    0,    0,   0,  0,    0, 0xFF, 0xDA, 0, 8, 1, 1,    0, 0, 63, 0, // scan
+                                 0x3F, 0xFF, 0xD9};
   uint8_t bytes[sizeof head + 64 + sizeof tail];
   memcpy(bytes, head, sizeof head);
   memset(bytes + sizeof head, 1, 64);
@@ -303,9 +298,8 @@ static void grey_becomes_rgb(void **state)
 // The APP1 segment that says "orientation".
 static size_t put_exif(uint8_t *to, uint8_t orientation)
 {
-  const uint8_t segment[] = {0xFF, 0xE1, 0, 34, 'E', 'x',         'i', 'f', 0, 0,    'M', 'M',
-                             0,    42,   0, 0,  0,   8,           0,   1,   1, 0x12, 0,   3,
-                             0,    0,    0, 1,  0,   orientation, 0,   0,   0, 0,    0,   0};
+  const uint8_t segment[] = {0xFF, 0xE1, 0, 34,   'E', 'x', 'i', 'f', 0, 0, 'M', 'M',         0, 42, 0, 0, 0, 8,
+                             0,    1,    1, 0x12, 0,   3,   0,   0,   0, 1, 0,   orientation, 0, 0,  0, 0, 0, 0};
   memcpy(to, segment, sizeof segment);
   return sizeof segment;
 }
@@ -332,8 +326,7 @@ static void exif_orientation_is_applied(void **state)
     int right = f->image.width - 1, bottom = f->image.height - 1;
     const int corner[10][2] = {{0, 0}, {0, 0},     {right, 0},      {right, bottom}, {0, bottom},
                                {0, 0}, {right, 0}, {right, bottom}, {0, bottom},     {0, 0}};
-    size_t at =
-        ((size_t)corner[orientation][1] * (size_t)f->image.width + (size_t)corner[orientation][0]) * 3;
+    size_t at = ((size_t)corner[orientation][1] * (size_t)f->image.width + (size_t)corner[orientation][0]) * 3;
     assert_memory_equal(f->image.pixels + at, upright.pixels, 3);
   }
   image_release(&upright);

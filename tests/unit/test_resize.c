@@ -20,13 +20,11 @@ static struct image bands(int width, int height)
   struct image image;
   assert_int_equal(image_init(&image, width, height, NULL), OK);
   for (int y = 0; y < height; y++)
-    for (int x = 0; x < width; x++)
-      memset(pixel(&image, x, y), x < width / 3 ? 10 : x < width * 2 / 3 ? 100 : 200, 3);
+    for (int x = 0; x < width; x++) memset(pixel(&image, x, y), x < width / 3 ? 10 : x < width * 2 / 3 ? 100 : 200, 3);
   return image;
 }
 
-static struct image resized(const struct image *source, int size, enum resize_fit fit,
-                            enum resize_filter filter)
+static struct image resized(const struct image *source, int size, enum resize_fit fit, enum resize_filter filter)
 {
   struct image out = {0};
   assert_int_equal(resize_image(source, size, fit, filter, &out, NULL), OK);
