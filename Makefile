@@ -2,10 +2,26 @@
 # make deps                     install what is missing (Debian packages); says what and why
 # make pipeline CONFIG=cnn.yaml DATA=DIR [WORK=DIR] [THREADS=N] [SET="key=value ..."]
 # make report WORK=DIR [RUN=NAME]
-# make test                     everything that must pass, in minutes
-# make help                     the rest
+# make test                     everything that must pass, in minutes; ends in "N passed, N failed"
+# make help                     this list
+#
+# make deps pipeline ...        on a fresh machine: set up, then run; make deps test likewise
+# make unit                     build the unit tests alone, into build/tests/
+# make format, format-check     clang-format all sources; or only say which need it
+# make lint                     clang-tidy and cppcheck
+# make check-layers             includes point down only
+# make check-headers            every header compiles alone
+# make check-aarch64            the C of pipeline/ compiles for 64-bit ARM (a cross compiler, headers of this machine)
+# make deps-lint                install what those need
+# make clean                    remove build/
+#
+# SANITIZE=address,undefined or SANITIZE=thread builds and tests in a folder of its own; so may BUILD=DIR.
+# CC=clang CXX=clang++ builds with clang; OPT="-O0 -g" for a debugger.
 
-BUILD ?= build
+comma := ,
+ifeq ($(origin BUILD),undefined)
+BUILD := build$(if $(SANITIZE),-$(subst $(comma),-,$(SANITIZE)))
+endif
 ifeq ($(origin CC),default)
 CC := gcc
 endif
@@ -13,24 +29,25 @@ ifeq ($(origin CXX),default)
 CXX := g++
 endif
 OPT ?= -O2 -g
-SANITIZE ?=
 
 WARNINGS := -Wall -Wextra -Wshadow -Wpointer-arith -Wundef -Wvla -Werror
 # Contraction of a*b+c into one rounding is off: the same bits on every instruction set, unless a kernel asks for FMA itself.
 COMMON := $(OPT) -fPIE -fno-math-errno -ffp-contract=off -fopenmp -D_GNU_SOURCE -Ipipeline -I$(BUILD)/generated -MMD -MP
-CFLAGS += -std=c17 -Wstrict-prototypes -Wmissing-prototypes $(WARNINGS) $(COMMON)
+CFLAGS += -std=c17 -Wstrict-prototypes -Wmissing-prototypes $(WARNINGS) $(COMMON) -include core/banned.h
 CXXFLAGS += -std=c++17 $(WARNINGS) $(COMMON) -isystem /usr/include/opencv4
 LDFLAGS += -fopenmp -pie
 LDLIBS += -lopencv_imgproc -lopencv_core -lturbojpeg -lspng -lsqlite3 -ldnnl -lyaml -ljansson -lcrypto -lstdc++ -lm
 
 ifneq ($(SANITIZE),)
-CFLAGS += -fsanitize=$(SANITIZE) -fno-omit-frame-pointer
-CXXFLAGS += -fsanitize=$(SANITIZE) -fno-omit-frame-pointer
+# A finding ends the program. vptr would need the C++ half of clang's runtime, for one bridge without virtual functions.
+COMMON += -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer
+CXXFLAGS += -fno-sanitize=vptr
 LDFLAGS += -fsanitize=$(SANITIZE)
 endif
 
 LIB_SOURCES := $(shell find pipeline -name '*.c') $(shell find pipeline -name '*.cpp')
-MACHINE := $(shell $(CC) -dumpmachine | cut -d- -f1)
+# uname: before `make deps` there is no compiler to ask.
+MACHINE := $(firstword $(shell command -v $(CC) >/dev/null && $(CC) -dumpmachine | cut -d- -f1) $(shell uname -m))
 ifneq ($(MACHINE),x86_64)
 LIB_SOURCES := $(filter-out %_avx2.c %_avx512.c,$(LIB_SOURCES))
 endif
@@ -48,7 +65,7 @@ all: $(LIB) $(STAGE_PROGRAMS)
 
 $(BUILD)/%.c.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) -c $< -o $@
+	$(CC) $(CFLAGS) $(CPPFLAGS) -c $< -o $@
 
 $(BUILD)/%.cpp.o: %.cpp $(BUILD)/flags
 	@mkdir -p $(@D)
@@ -83,7 +100,8 @@ $(BUILD)/generated/%_sql.h:
 
 # Objects are made anew when the flags change (SANITIZE=, OPT=, CC=).
 FLAGS := $(CC) $(CFLAGS) | $(CXX) $(CXXFLAGS) | $(LDFLAGS)
-$(BUILD)/flags: force
+# Every object waits for this file, and so for deps, where that is among the goals.
+$(BUILD)/flags: force | $(filter deps,$(MAKECMDGOALS))
 	@mkdir -p $(@D)
 	@echo '$(FLAGS)' | cmp -s - $@ || echo '$(FLAGS)' > $@
 .PHONY: force
@@ -110,6 +128,71 @@ pipeline: all
 # Draws a run's report again from the manifest and files alone; the latest run unless RUN=NAME.
 report: all
 	@$(BUILD)/stages/report --manifest "$$WORK/manifest.db" --force $${RUN:+--run "$$RUN"}
+
+.PHONY: deps deps-lint help
+deps:
+	@.ci/deps build run $(filter test,$(MAKECMDGOALS))
+deps-lint:
+	@.ci/deps lint
+help:
+	@sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile
+
+# --- tests --------------------------------------------------------------------------------------------------------------
+ifeq ($(SANITIZE),thread)
+# GNU's OpenMP runtime synchronises in ways that the sanitizer cannot see, and reports races that are none. LLVM's, under the
+# same name, tells it through Archer; oneDNN then uses it too.
+OMP_FOLDER := $(dir $(firstword $(wildcard /usr/lib/llvm-*/lib/libarcher.so)))
+TEST_ENVIRONMENT := LD_LIBRARY_PATH=$(abspath $(BUILD))/omp OMP_TOOL_LIBRARIES=$(OMP_FOLDER)libarcher.so \
+  TSAN_OPTIONS=ignore_noninstrumented_modules=1
+TEST_NEEDS := $(BUILD)/omp/libgomp.so.1
+endif
+
+.PHONY: test
+test: $(UNIT_PROGRAMS) $(STAGE_PROGRAMS) $(TEST_NEEDS)
+	@env -u MAKEFLAGS -u MAKELEVEL -u CONFIG -u DATA -u WORK -u THREADS -u SET -u RUN $(TEST_ENVIRONMENT) BUILD=$(BUILD) \
+	  tests/tools/run-tests $(BUILD)/test-logs $(UNIT_PROGRAMS) $(sort $(wildcard tests/e2e/*.bats))
+
+$(BUILD)/omp/libgomp.so.1:
+	@test -n "$(OMP_FOLDER)" || { echo 'SANITIZE=thread needs libomp-dev (make deps-lint)' >&2; exit 1; }
+	@mkdir -p $(@D)
+	@ln -sf $(OMP_FOLDER)libomp.so.5 $@
+
+# --- habits -------------------------------------------------------------------------------------------------------------
+HEADERS := $(shell find pipeline -name '*.h')
+SOURCES := $(HEADERS) $(LIB_SOURCES) $(wildcard stages/*.[ch] tests/unit/*.[ch])
+# The compiler's flags without what only a build needs; banned.h also brings headers, which would hide a missing include.
+CHECK_FLAGS = $(filter-out -MMD -MP,$(subst -include core/banned.h,,$(CFLAGS)))
+GENERATED := $(BUILD)/generated/schema_sql.h $(BUILD)/generated/views_sql.h
+
+.PHONY: format format-check lint check-layers check-headers check-aarch64 c-objects
+format:
+	clang-format -i $(SOURCES)
+format-check:
+	clang-format --dry-run -Werror $(SOURCES)
+
+check-layers:
+	tests/tools/check-layers
+
+check-headers: $(HEADERS:%=$(BUILD)/checked/%.alone)
+$(BUILD)/checked/%.h.alone: %.h $(HEADERS) $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(CC) $(CHECK_FLAGS) -fsyntax-only $<
+	@touch $@
+
+LINTED := $(filter %.c,$(SOURCES))
+lint: $(LINTED:%=$(BUILD)/checked/%.tidy)
+	cppcheck --quiet --std=c11 --language=c --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
+	  --suppress=missingIncludeSystem --suppress=checkersReport -D_GNU_SOURCE -Ipipeline $(LINTED)
+$(BUILD)/checked/%.c.tidy: %.c .clang-tidy $(HEADERS) $(GENERATED) $(BUILD)/flags
+	@mkdir -p $(@D)
+	clang-tidy --quiet $< -- $(CHECK_FLAGS)
+	@touch $@
+
+# Libraries for ARM need not be there: their headers are taken from this machine, and nothing is linked.
+check-aarch64:
+	$(MAKE) CC=aarch64-linux-gnu-gcc BUILD=$(BUILD)-aarch64 c-objects \
+	  CPPFLAGS="-idirafter /usr/include -idirafter /usr/include/$(shell gcc -dumpmachine)"
+c-objects: $(filter %.c.o,$(LIB_OBJECTS))
 
 clean:
 	rm -rf $(BUILD)

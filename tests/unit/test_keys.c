@@ -25,7 +25,7 @@ static int set_up(void **state)
 {
   struct fixture *fixture = calloc(1, sizeof *fixture);
   char root[PATH_LIMIT];
-  strcpy(fixture->folder, "/tmp/test_keys.XXXXXX");
+  memcpy(fixture->folder, "/tmp/test_keys.XXXXXX", sizeof "/tmp/test_keys.XXXXXX");
   if (!mkdtemp(fixture->folder)) return -1;
   snprintf(fixture->data, sizeof fixture->data, "%s/a b", fixture->folder);
   snprintf(fixture->manifest, sizeof fixture->manifest, "%s/manifest.db", fixture->folder);

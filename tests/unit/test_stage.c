@@ -25,7 +25,7 @@ struct fixture {
 static int set_up(void **state)
 {
   struct fixture *fixture = calloc(1, sizeof *fixture);
-  strcpy(fixture->folder, "/tmp/test_stage.XXXXXX");
+  memcpy(fixture->folder, "/tmp/test_stage.XXXXXX", sizeof "/tmp/test_stage.XXXXXX");
   if (!mkdtemp(fixture->folder)) return -1;
   snprintf(fixture->manifest, sizeof fixture->manifest, "%s/manifest.db", fixture->folder);
   *state = fixture;
