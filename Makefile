@@ -99,7 +99,7 @@ $(BUILD)/generated/%_sql.h:
 	@{ echo 'static const char $*_sql[] ='; sed 's/\\/\\\\/g; s/"/\\"/g; s/^/"/; s/$$/\\n"/' $<; echo ';'; } > $@
 
 # Objects are made anew when the flags change (SANITIZE=, OPT=, CC=).
-FLAGS := $(CC) $(CFLAGS) | $(CXX) $(CXXFLAGS) | $(LDFLAGS)
+FLAGS := $(CC) $(CFLAGS) $(CPPFLAGS) | $(CXX) $(CXXFLAGS) | $(LDFLAGS)
 # Every object waits for this file, and so for deps, where that is among the goals.
 $(BUILD)/flags: force | $(filter deps,$(MAKECMDGOALS))
 	@mkdir -p $(@D)
