@@ -58,9 +58,10 @@ LIB := $(BUILD)/libpipeline.a
 LIB_OBJECTS := $(patsubst %,$(BUILD)/%.o,$(LIB_SOURCES))
 STAGE_PROGRAMS := $(STAGES:%=$(BUILD)/stages/%)
 UNIT_PROGRAMS := $(UNIT_TESTS:%=$(BUILD)/tests/%)
+TOOLS := $(patsubst tests/tools/%.c,$(BUILD)/tools/%,$(wildcard tests/tools/*.c))
 
 .DELETE_ON_ERROR:
-.PHONY: all unit clean
+.PHONY: all unit tools clean
 all: $(LIB) $(STAGE_PROGRAMS)
 
 $(BUILD)/%.c.o: %.c $(BUILD)/flags
@@ -80,6 +81,11 @@ $(BUILD)/stages/%: $(BUILD)/stages/%.c.o $(LIB)
 
 $(BUILD)/tests/%: $(BUILD)/tests/unit/%.c.o $(LIB)
 	$(CC) $(LDFLAGS) $< $(LIB) $(LDLIBS) -lcmocka -o $@
+
+# Programs for the people who work on this one: build/tools/engine_profile says where an engine's time goes.
+$(BUILD)/tools/%: $(BUILD)/tests/tools/%.c.o $(LIB)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) $< $(LIB) $(LDLIBS) -o $@
 
 # Kernels are compiled for their own instruction set and chosen when the program starts (engine/kernels/select.c).
 KERNELS := $(BUILD)/pipeline/engine/kernels
@@ -108,6 +114,7 @@ $(BUILD)/flags: force | $(filter deps,$(MAKECMDGOALS))
 force:
 
 unit: $(UNIT_PROGRAMS)
+tools: $(TOOLS)
 
 # --- running --------------------------------------------------------------------------------------------------------------
 # The stages in their order. Values reach the script through the environment as they were typed: neither make nor a shell

@@ -65,8 +65,8 @@ const struct config_key config_keys[] = {
     {"train.label_smoothing", KEY_REAL, 0, 1, ENDS_OPEN_HIGH, NULL, "0", "share of a label spread over all classes"},
     {"train.precision", KEY_CHOICE, 0, 0, 0, CHOICES("auto", "fp32", "bf16"), "auto",
      "auto: bf16 where the CPU has it"},
-    {"train.kernels", KEY_CHOICE, 0, 0, 0, CHOICES("onednn", "reference"), "onednn",
-     "reference: slow, plain, for checks"},
+    {"train.kernels", KEY_CHOICE, 0, 0, 0, CHOICES("native", "onednn", "reference"), "native",
+     "native: our own vector kernels; reference: slow, plain, for checks"},
     {"train.checkpoint_seconds", KEY_REAL, 0, 86400, 0, NULL, "60",
      "between checkpoints within an epoch; 0: at its end"},
 

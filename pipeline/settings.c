@@ -54,7 +54,9 @@ const char *settings_precision_name(enum net_precision precision)
 
 enum net_kernels settings_kernels(const struct config *config)
 {
-  return strcmp(config_text(config, "train.kernels"), "reference") ? KERNELS_ONEDNN : KERNELS_REFERENCE;
+  const char *name = config_text(config, "train.kernels");
+  if (strcmp(name, "reference") == 0) return KERNELS_REFERENCE;
+  return strcmp(name, "onednn") == 0 ? KERNELS_ONEDNN : KERNELS_NATIVE;
 }
 
 static enum optimizer_kind optimizer_kind(const char *name)

@@ -31,17 +31,16 @@ struct fit_options {
   uint64_t seed;         // of the shuffle of each epoch
   float label_smoothing; // of the training loss; the validation loss is plain cross-entropy
   struct schedule schedule;
-  int patience; // early stopping: epochs without a better validation accuracy; 0: never stop early
-  double
-      checkpoint_seconds; // within an epoch, a checkpoint at least this often; 0: at the end of epochs only
+  int patience;              // early stopping: epochs without a better validation accuracy; 0: never stop early
+  double checkpoint_seconds; // within an epoch, a checkpoint at least this often; 0: at the end of epochs only
 };
 
 struct epoch_figures {
   int epoch; // from 1
   double train_loss,
-      train_accuracy;            // over the epoch, with dropout and augmentation on, as Keras reports them
-  double val_loss, val_accuracy; // NaN without validation data
-  double lr;                     // of the last step
+      train_accuracy;                // over the epoch, with dropout and augmentation on, as Keras reports them
+  double val_loss, val_accuracy;     // NaN without validation data
+  double lr;                         // of the last step
   double seconds, images_per_second; // of the epoch; of its training alone
 };
 
@@ -66,8 +65,8 @@ struct fit_progress {
 // may fail, which ends training with that error.
 struct fit_callbacks {
   void *self;
-  enum status (*epoch)(void *self, const struct epoch_figures *figures, bool best,
-                       const struct fit_progress *progress, struct error *error);
+  enum status (*epoch)(void *self, const struct epoch_figures *figures, bool best, const struct fit_progress *progress,
+                       struct error *error);
   enum status (*checkpoint)(void *self, const struct fit_progress *progress, struct error *error);
   void (*trained)(void *self, size_t images);   // after each step; may be NULL
   void (*validated)(void *self, size_t images); // after each batch of validation; may be NULL
@@ -79,14 +78,14 @@ struct fit_callbacks {
 // in flight. FAILED, with the weights as they were before the step, when the loss or a gradient is not
 // finite.
 enum status fit(struct net *net, struct optimizer *optimizer, const struct fit_data *train,
-                const struct fit_data *validation, const struct fit_options *options,
-                struct fit_progress *progress, const struct fit_callbacks *callbacks, struct error *error);
+                const struct fit_data *validation, const struct fit_options *options, struct fit_progress *progress,
+                const struct fit_callbacks *callbacks, struct error *error);
 
 // Inference over all images of `data`, `batch` at a time: `each` receives the logits [n, classes] of the
 // images first ... first + n - 1, in order. It may end the pass by a status other than OK, which is returned.
 enum status fit_predict(struct net *net, const struct fit_data *data, size_t batch,
-                        enum status (*each)(void *self, size_t first, size_t n, const float *logits),
-                        void *self, struct error *error);
+                        enum status (*each)(void *self, size_t first, size_t n, const float *logits), void *self,
+                        struct error *error);
 
 // Of one image: -log softmax(logits)[label], in double.
 double fit_cross_entropy(const float *logits, int classes, int label);

@@ -190,7 +190,9 @@ enum status net_plan(struct net *net, const struct net_options *options, struct 
                                      .threads = options->threads,
                                      .batch = options->batch,
                                      .seed = options->seed};
-  net->ops = options->kernels == KERNELS_REFERENCE ? &ops_reference : &ops_native;
+  static const struct ops *const tables[] = {
+      [KERNELS_REFERENCE] = &ops_reference, [KERNELS_ONEDNN] = &ops_onednn, [KERNELS_NATIVE] = &ops_native};
+  net->ops = tables[options->kernels];
   // Kernels run one image on one thread: they are planned where OpenMP has one thread to give.
   int threads_before = omp_get_max_threads();
   omp_set_num_threads(1);

@@ -4,7 +4,8 @@
 //
 // A table of makers (`struct ops`) is one implementation of all of them:
 //   ops_reference   plain loops with sums in double: obviously right, the judge of the others
-//   ops_native      our own vector kernels (kernels/)
+//   ops_onednn      convolutions by oneDNN, the rest as in ops_native
+//   ops_native      our own vector kernels (kernels/): the fastest here
 //
 // An op is made once, for one shape. While the net runs it is read only and shared by all threads; whatever
 // belongs to one image comes in `struct op_run`.
@@ -132,7 +133,7 @@ struct ops {
                        struct error *error);
 };
 
-extern const struct ops ops_reference, ops_native;
+extern const struct ops ops_reference, ops_onednn, ops_native;
 
 void op_free(struct op *op); // NULL is harmless
 

@@ -66,8 +66,10 @@ static inline void *to_map(const float *values, size_t count, enum dtype dtype)
 {
   float *map = floats(count + 16);
   for (size_t i = 0; i < count; i++) {
-    if (dtype == DTYPE_F32) map[i] = values[i];
-    else ((uint16_t *)(void *)map)[i] = bf16_from_float(values[i]);
+    if (dtype == DTYPE_F32)
+      map[i] = values[i];
+    else
+      ((uint16_t *)(void *)map)[i] = bf16_from_float(values[i]);
   }
   return map;
 }
@@ -99,12 +101,15 @@ static inline enum status rig_make(struct rig *rig, const struct ops *ops, struc
     rig->parameters = 1;
     rig->counts[0] = taps * channels;
     return ops->depthwise(&rig->op, &context, &spec, error);
-  case TRIAL_POOL: return ops->max_pool(&rig->op, &context, &spec.window, error);
+  case TRIAL_POOL:
+    return ops->max_pool(&rig->op, &context, &spec.window, error);
   case TRIAL_ADD:
     rig->inputs = 2;
     rig->y_shape = t->x;
     return ops->add(&rig->op, &context, t->x, error);
-  case TRIAL_DROPOUT: rig->y_shape = t->x; return ops->dropout(&rig->op, &context, t->x, t->rate, 3, error);
+  case TRIAL_DROPOUT:
+    rig->y_shape = t->x;
+    return ops->dropout(&rig->op, &context, t->x, t->rate, 3, error);
   case TRIAL_DENSE:
     rig->parameters = 2;
     rig->counts[0] = (size_t)t->x.c * channels, rig->counts[1] = channels;

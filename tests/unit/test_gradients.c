@@ -39,7 +39,8 @@ static size_t check_numbers(struct rig *rig, float *numbers, size_t count, const
     if (crossed) continue;
     double slope = (above - below) / width;
     if (fabs(slope - (double)gradient[i]) > 2e-3 * (1 + fabs(slope)))
-      fail_msg("kind %d: gradient by %s[%zu] is %g, the slope is %g", (int)rig->trial.kind, what, i, (double)gradient[i], slope);
+      fail_msg("kind %d: gradient by %s[%zu] is %g, the slope is %g", (int)rig->trial.kind, what, i,
+               (double)gradient[i], slope);
     checked++;
   }
   return checked;
@@ -51,7 +52,8 @@ static void check_op(const struct ops *ops, struct trial trial)
   rig_init(&rig, ops, &trial);
   rig_run(&rig, true);
   float *dx[2] = {rig.dx[0], rig.dx[1]};
-  for (int i = 0; i < rig.inputs; i++) assert_true(check_numbers(&rig, rig.x[i], rig.x_count, dx[i], "x") >= rig.x_count / 2);
+  for (int i = 0; i < rig.inputs; i++)
+    assert_true(check_numbers(&rig, rig.x[i], rig.x_count, dx[i], "x") >= rig.x_count / 2);
   for (size_t p = 0; p < rig.parameters; p++)
     assert_true(check_numbers(&rig, rig.values[p], rig.counts[p], rig.gradients[p], p ? "bias" : "kernel") > 0);
   rig_release(&rig);
@@ -78,10 +80,12 @@ static void every_op_has_its_slope(void **state)
   for (size_t i = 0; i < sizeof trials / sizeof *trials; i++) {
     check_op(&ops_reference, trials[i]);
     check_op(&ops_native, trials[i]);
+    check_op(&ops_onednn, trials[i]);
   }
 }
 
-// --- a whole net --------------------------------------------------------------------------------------------------------
+// --- a whole net
+// --------------------------------------------------------------------------------------------------------
 
 enum { SIDE = 8, CLASSES = 4, IMAGES = 3 };
 
@@ -120,7 +124,8 @@ static void a_net_has_its_slope(void **state)
       struct parameter *parameter = net_parameter(net, p);
       net_loss(net, pixels);
       double length = 0;
-      for (size_t i = 0; i < parameter->count; i++) length += (double)parameter->gradient[i] * (double)parameter->gradient[i];
+      for (size_t i = 0; i < parameter->count; i++)
+        length += (double)parameter->gradient[i] * (double)parameter->gradient[i];
       length = sqrt(length);
       float *direction = floats(parameter->count), *before = floats(parameter->count);
       for (size_t i = 0; i < parameter->count; i++) {

@@ -97,17 +97,19 @@ static void same_bits(struct net_options options)
 static void threads_do_not_change_a_bit(void **state)
 {
   (void)state;
-  same_bits((struct net_options){.kernels = KERNELS_ONEDNN});
-  if (net_precision_supported(NET_BF16))
-    same_bits((struct net_options){.kernels = KERNELS_ONEDNN, .precision = NET_BF16});
+  const enum net_kernels tables[] = {KERNELS_NATIVE, KERNELS_ONEDNN};
+  for (int i = 0; i < 2; i++) {
+    same_bits((struct net_options){.kernels = tables[i]});
+    if (net_precision_supported(NET_BF16)) same_bits((struct net_options){.kernels = tables[i], .precision = NET_BF16});
+  }
 }
 
 static void the_seed_of_dropout_changes_the_weights(void **state)
 {
   (void)state;
   size_t count;
-  float *one = weights_after((struct net_options){.kernels = KERNELS_ONEDNN, .threads = 1}, 5, &count);
-  float *two = weights_after((struct net_options){.kernels = KERNELS_ONEDNN, .threads = 1, .seed = 1}, 5, &count);
+  float *one = weights_after((struct net_options){.kernels = KERNELS_NATIVE, .threads = 1}, 5, &count);
+  float *two = weights_after((struct net_options){.kernels = KERNELS_NATIVE, .threads = 1, .seed = 1}, 5, &count);
   assert_memory_not_equal(one, two, count * sizeof *one);
   free(one);
   free(two);
@@ -188,7 +190,7 @@ static void bad_calls_are_refused(void **state)
   struct error error = {0};
   static struct images images;
   make_images(&images);
-  struct net *net = planned((struct net_options){.threads = 1, .kernels = KERNELS_ONEDNN});
+  struct net *net = planned((struct net_options){.threads = 1, .kernels = KERNELS_NATIVE});
   struct net_input input = {&images, fetch};
   double loss;
   int32_t labels[2] = {0, CLASSES};
@@ -207,7 +209,7 @@ static void it_learns(void **state)
   struct error error = {0};
   static struct images images;
   make_images(&images);
-  struct net *net = planned((struct net_options){.threads = 2, .kernels = KERNELS_ONEDNN});
+  struct net *net = planned((struct net_options){.threads = 2, .kernels = KERNELS_NATIVE});
   struct optimizer *optimizer = NULL;
   struct optimizer_options adam = {.kind = OPTIMIZER_ADAM, .beta1 = 0.9f, .beta2 = 0.999f, .epsilon = 1e-7f};
   assert_int_equal(optimizer_new(&optimizer, net, &adam, &error), OK);

@@ -3,13 +3,14 @@
 #include "op_harness.h"
 
 // |a - b| / |b| over all elements (Euclidean), and the largest difference by the largest value.
-static void assert_close(const char *table, const char *what, size_t trial, const float *a, const float *b, size_t count,
-                         double tolerance)
+static void assert_close(const char *table, const char *what, size_t trial, const float *a, const float *b,
+                         size_t count, double tolerance)
 {
   double difference = 0, size = 0, worst = 0, largest = 0;
   for (size_t i = 0; i < count; i++) {
     double d = fabs((double)a[i] - (double)b[i]), v = fabs((double)b[i]);
-    if (!(d < 1e30)) fail_msg("%s, trial %zu: %s[%zu] is %g, the reference has %g", table, trial, what, i, (double)a[i], (double)b[i]);
+    if (!(d < 1e30))
+      fail_msg("%s, trial %zu: %s[%zu] is %g, the reference has %g", table, trial, what, i, (double)a[i], (double)b[i]);
     difference += d * d, size += v * v;
     if (d > worst) worst = d;
     if (v > largest) largest = v;
@@ -44,7 +45,7 @@ static void compare(const struct ops *ops, const struct trial *trial, size_t num
 
 static void compare_all(const struct trial *trials, size_t count)
 {
-  const struct ops *tables[] = {&ops_native};
+  const struct ops *tables[] = {&ops_native, &ops_onednn};
   for (size_t table = 0; table < sizeof tables / sizeof *tables; table++)
     for (size_t i = 0; i < count; i++)
       for (int add = 0; add < 2; add++) {
@@ -187,14 +188,10 @@ static void windows_are_tensorflows(void **state)
 int main(void)
 {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(windows_are_tensorflows),
-      cmocka_unit_test(conv_agrees),
-      cmocka_unit_test(depthwise_agrees),
-      cmocka_unit_test(pool_agrees),
-      cmocka_unit_test(add_and_dropout_agree),
-      cmocka_unit_test(dense_agrees),
-      cmocka_unit_test(ties_go_to_the_first),
-      cmocka_unit_test(dropout_keeps_its_share_and_the_mean),
+      cmocka_unit_test(windows_are_tensorflows), cmocka_unit_test(conv_agrees),
+      cmocka_unit_test(depthwise_agrees),        cmocka_unit_test(pool_agrees),
+      cmocka_unit_test(add_and_dropout_agree),   cmocka_unit_test(dense_agrees),
+      cmocka_unit_test(ties_go_to_the_first),    cmocka_unit_test(dropout_keeps_its_share_and_the_mean),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

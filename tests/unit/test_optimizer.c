@@ -28,7 +28,8 @@ static void make_gradients(struct net *net, uint64_t step)
 {
   for (size_t p = 0; p < net_parameter_count(net); p++) {
     struct rng rng = rng_at(1, RNG_TEST, step, p);
-    for (size_t i = 0; i < net_parameter(net, p)->count; i++) net_parameter(net, p)->gradient[i] = rng_uniform(&rng, -1, 1);
+    for (size_t i = 0; i < net_parameter(net, p)->count; i++)
+      net_parameter(net, p)->gradient[i] = rng_uniform(&rng, -1, 1);
   }
 }
 
@@ -37,8 +38,10 @@ static double updated(const struct optimizer_options *o, double w, double g, dou
                       bool kernel)
 {
   double decay = kernel ? (double)o->weight_decay : 0, b1 = (double)o->beta1, b2 = (double)o->beta2;
-  if (o->kind == OPTIMIZER_ADAMW) w -= lr * decay * w;
-  else g += decay * w;
+  if (o->kind == OPTIMIZER_ADAMW)
+    w -= lr * decay * w;
+  else
+    g += decay * w;
   if (o->kind == OPTIMIZER_SGD) {
     state[0] = (double)o->momentum * state[0] - lr * g;
     return w + state[0];
@@ -60,15 +63,16 @@ static void check_against_the_books(struct optimizer_options options)
   } expected[INPUTS * UNITS + UNITS] = {0};
   size_t at = 0;
   for (size_t p = 0; p < 2; p++)
-    for (size_t i = 0; i < net_parameter(net, p)->count; i++) expected[at++].w = (double)net_parameter(net, p)->value[i];
+    for (size_t i = 0; i < net_parameter(net, p)->count; i++)
+      expected[at++].w = (double)net_parameter(net, p)->value[i];
   for (uint64_t step = 1; step <= STEPS; step++) {
     double lr = 0.01 / (double)step;
     make_gradients(net, step);
     at = 0;
     for (size_t p = 0; p < 2; p++)
       for (size_t i = 0; i < net_parameter(net, p)->count; i++, at++)
-        expected[at].w = updated(&options, expected[at].w, (double)net_parameter(net, p)->gradient[i], expected[at].state,
-                                 step, lr, p == 0);
+        expected[at].w = updated(&options, expected[at].w, (double)net_parameter(net, p)->gradient[i],
+                                 expected[at].state, step, lr, p == 0);
     assert_int_equal(optimizer_step(optimizer, step, (float)lr, 2, &error), OK);
   }
   at = 0;
