@@ -15,7 +15,10 @@ enum status dataset_root(const struct config *config, char out[PATH_LIMIT], stru
 {
   struct stat info;
   if (!config_list_length(config, "dataset.train"))
-    return fail(error, BAD_USAGE, "dataset.train is not set: name the folder of images, as in --set dataset.train=DIR");
+    return fail(
+        error, BAD_USAGE,
+        "dataset.train is not set: name the folder with a folder of images per class, as in --set dataset.train=DIR "
+        "(make pipeline DATA=DIR)");
   const char *path = config_list_item(config, "dataset.train", 0);
   if (!realpath(path, out)) {
     if (errno == ENOENT || errno == ENOTDIR) return fail(error, BAD_USAGE, "dataset.train: no folder at %s", path);

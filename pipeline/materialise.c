@@ -62,7 +62,7 @@ static enum status draw_rows(struct stage *stage, struct materialise *plan, stru
       progress_add(bar, 1);
   }
   if (failure.status) return fail(error, failure.status, "%s", failure.error.text);
-  return stage_interrupted(stage) ? fail(error, INTERRUPTED, "stopped; finished files are kept") : OK;
+  return stage_interrupted(stage) ? fail(error, INTERRUPTED, "stopped before the last file") : OK;
 }
 
 // The rows' descriptions and their texts, for one file.

@@ -321,7 +321,8 @@ static int exit_code(struct stage *stage, enum status status, const struct error
   }
   if (!status) return EXIT_DONE;
   if (status == INTERRUPTED) {
-    fprintf(stderr, "%s: interrupted; what was finished is kept, run it again to go on\n", name);
+    fprintf(stderr, "%s: %s; what was finished is kept, run it again to go on\n", name,
+            error->text[0] ? error->text : "interrupted");
     return EXIT_SIGNAL + SIGINT;
   }
   fprintf(stderr, "%s: %s\n", name, error->text);

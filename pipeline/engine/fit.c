@@ -123,7 +123,7 @@ static enum status stop_here(struct fitting *f, struct error *error)
 {
   enum status status = checkpoint(f, error);
   return status ? status
-                : fail(error, INTERRUPTED, "stopped in epoch %d after step %llu; run it again to go on",
+                : fail(error, INTERRUPTED, "stopped in epoch %d after step %llu",
                        f->progress->epoch + 1, (unsigned long long)f->progress->step);
 }
 

@@ -104,6 +104,19 @@ has() {
   done
 }
 
+@test "a folder that is missing, none at all, or no folder is told, with status 2" {
+  ingest=("$BUILD/stages/ingest" --manifest "$WORK/manifest.db")
+  run -2 "${ingest[@]}"
+  has "dataset.train is not set"
+  has "make pipeline DATA=DIR"
+  run -2 "${ingest[@]}" --set "dataset.train=$BATS_TEST_TMPDIR/no such"
+  has "no folder at $BATS_TEST_TMPDIR/no such"
+  run -2 "${ingest[@]}" --set dataset.train=Makefile
+  has "Makefile is not a folder"
+  run -2 "${ingest[@]}" --set dataset.train=a --set dataset.train+=b
+  has "2 folders to train on; allowed: one for now"
+}
+
 # --- pipeline.sh, with stages that only show their arguments ---------------------------------------------------------
 
 stand_in() {
