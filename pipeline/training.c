@@ -133,7 +133,9 @@ static enum status make_folder(const struct training *training, struct error *er
 {
   char weights[PATH_LIMIT];
   enum status status = path_join(weights, training->folder, "weights", error);
-  return status ? status : folder_make(weights, error);
+  if (!status) status = folder_make(weights, error);
+  if (!status) status = publications_collect(training->folder, error);
+  return status ? status : publications_collect(weights, error);
 }
 
 // A name that neither a row nor a folder with weights has: what an older manifest left is not overwritten either.

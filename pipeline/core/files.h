@@ -72,4 +72,7 @@ enum status publication_open(struct publication *file, const char *path, struct 
 enum status publication_commit(struct publication *file, struct error *error);
 void publication_discard(struct publication *file); // harmless on a zeroed or committed publication
 
+// Removes from `folder` what publications of processes that are gone have left. A folder that is not there has none.
+enum status publications_collect(const char *folder, struct error *error);
+
 #endif

@@ -1,12 +1,15 @@
 // Publication: see core/files.h. A file is under its name only when it is whole and on the disk.
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "core/files.h"
+
+#define TEMPORARY ".publishing-" // process id, time, attempt
 
 // The folder of `path` into out: "a/b" -> "a", "b" -> ".", "/b" -> "/".
 static void folder_of(char out[PATH_LIMIT], const char *path)
@@ -31,7 +34,7 @@ static int create_temporary(char out[PATH_LIMIT], const char *folder)
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     char name[64];
-    snprintf(name, sizeof name, ".publishing-%ld-%ld-%d", (long)getpid(), now.tv_nsec, attempt);
+    snprintf(name, sizeof name, TEMPORARY "%ld-%ld-%d", (long)getpid(), now.tv_nsec, attempt);
     if (path_join(out, folder, name, NULL)) return errno = ENAMETOOLONG, -1;
     int fd = open(out, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (fd >= 0 || errno != EEXIST) return fd;
@@ -98,4 +101,29 @@ void publication_discard(struct publication *file)
     close(file->fd);
   unlink(file->temporary);
   *file = (struct publication){.fd = -1};
+}
+
+// Whether a name is a temporary file's whose process is gone. A process id that was given to another process since
+// keeps the file until that one has ended, too.
+static bool is_abandoned(const char *name)
+{
+  char *end;
+  if (strncmp(name, TEMPORARY, sizeof TEMPORARY - 1) != 0) return false;
+  long pid = strtol(name + sizeof TEMPORARY - 1, &end, 10);
+  return *end == '-' && pid > 0 && kill((pid_t)pid, 0) < 0 && errno == ESRCH;
+}
+
+enum status publications_collect(const char *folder, struct error *error)
+{
+  struct listing listing = {0};
+  char path[PATH_LIMIT];
+  if (access(folder, F_OK) < 0) return OK;
+  enum status status = folder_list(&listing, folder, error);
+  for (size_t i = 0; !status && i < listing.count; i++) {
+    if (!listing.entries[i].is_regular || !is_abandoned(listing.entries[i].name)) continue;
+    status = path_join(path, folder, listing.entries[i].name, error);
+    if (!status && unlink(path) < 0 && errno != ENOENT) status = fail_errno(error, "cannot remove %s", path);
+  }
+  listing_release(&listing);
+  return status;
 }

@@ -209,11 +209,11 @@ enum status tensor_set_collect(struct db *db, const char *folder, const char *ke
   char tensors[PATH_LIMIT], path[PATH_LIMIT], shown[128];
   struct listing listing = {0};
   enum status status = path_join(tensors, folder, TENSOR_FOLDER, error);
+  if (!status) status = publications_collect(tensors, error);
   if (!status) status = folder_list(&listing, tensors, error);
   for (size_t i = 0; !status && i < listing.count; i++) {
     const char *name = listing.entries[i].name;
-    // A temporary file of a killed execution starts with a dot.
-    if (!listing.entries[i].is_regular || strncmp(name + (*name == '.'), key, 12) || strlen(name) > 100) continue;
+    if (!listing.entries[i].is_regular || strncmp(name, key, 12) || strlen(name) > 100) continue;
     snprintf(shown, sizeof shown, TENSOR_FOLDER "/%s", name);
     int64_t known = 0;
     status = db_integer(db, &known, NULL, error, "SELECT count(*) FROM tensor_file WHERE path = ?", "t", shown);

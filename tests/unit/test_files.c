@@ -4,6 +4,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <sys/un.h>
 
 #include "check.h"
@@ -273,6 +274,27 @@ static void test_refused_write_is_seen(void **state)
   assert_int_equal(count_entries(in_folder("limit")), 1);
 }
 
+static void test_what_the_dead_left_is_collected(void **state)
+{
+  (void)state;
+  char mine[64], path[128];
+  pid_t child = fork();
+  if (child == 0) _exit(0);
+  assert_int_equal(waitpid(child, NULL, 0), child); // a process id that nobody has now
+  assert_int_equal(mkdir(in_folder("collect"), 0777), 0);
+  snprintf(mine, sizeof mine, "collect/.publishing-%ld-1-0", (long)getpid());
+  snprintf(path, sizeof path, "collect/.publishing-%ld-1-0", (long)child);
+  write_file(mine, "x", 1);
+  write_file(path, "x", 1);
+  write_file("collect/.publishing-", "x", 1);
+  write_file("collect/kept", "x", 1);
+  assert_int_equal(publications_collect(in_folder("collect"), NULL), OK);
+  assert_int_equal(access(in_folder(path), F_OK), -1);
+  assert_int_equal(access(in_folder(mine), F_OK), 0);
+  assert_int_equal(count_entries(in_folder("collect")), 3);
+  assert_int_equal(publications_collect(in_folder("nowhere"), NULL), OK);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -287,6 +309,7 @@ int main(void)
       cmocka_unit_test(test_discarded_publication_leaves_the_old_file),
       cmocka_unit_test(test_publication_fails_cleanly),
       cmocka_unit_test(test_refused_write_is_seen),
+      cmocka_unit_test(test_what_the_dead_left_is_collected),
   };
   return cmocka_run_group_tests(tests, folder_setup, folder_teardown);
 }

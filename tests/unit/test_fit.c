@@ -75,7 +75,7 @@ static struct fit_options options_of(int epochs)
   return (struct fit_options){
       .epochs = epochs,
       .batch = TINY_BATCH,
-      .threads = 2,
+      .threads = 1,
       .seed = 11,
       .schedule = {.kind = SCHEDULE_COSINE, .lr = 0.01f, .final_lr = 0.001f, .epochs = EPOCHS, .warmup_epochs = 1},
   };
@@ -106,11 +106,12 @@ static void finish(struct training *training)
 }
 
 // A whole training; its weights' digest and best epoch.
-static void train_whole(char digest[DIGEST_TEXT], struct fit_progress *progress)
+static void train_whole(int threads, char digest[DIGEST_TEXT], struct fit_progress *progress)
 {
   struct training training;
-  struct tiny tiny = tiny_new();
+  struct tiny tiny = tiny_new_with(OPTIMIZER_ADAM, threads);
   struct fit_options options = options_of(EPOCHS);
+  options.threads = threads;
   *progress = (struct fit_progress){0};
   start(&training, NEVER);
   must(train(&training, &tiny, &options, progress, error));
@@ -120,14 +121,17 @@ static void train_whole(char digest[DIGEST_TEXT], struct fit_progress *progress)
   tiny_free(&tiny);
 }
 
-static void test_same_bits_when_repeated(void **state)
+static void test_same_bits_when_repeated_and_for_any_threads(void **state)
 {
   (void)state;
-  char once[DIGEST_TEXT], twice[DIGEST_TEXT];
+  char once[DIGEST_TEXT], again[DIGEST_TEXT];
   struct fit_progress a, b;
-  train_whole(once, &a);
-  train_whole(twice, &b);
-  assert_string_equal(once, twice);
+  train_whole(1, once, &a);
+  for (int threads = 1; threads <= 4; threads++) {
+    train_whole(threads, again, &b);
+    assert_string_equal(once, again);
+    assert_memory_equal(&a.best_val_loss, &b.best_val_loss, sizeof(double));
+  }
   assert_int_equal(a.step, EPOCHS * 5); // 18 images in batches of 4: the last has 2
   assert_int_equal(a.batches, 0);
 }
@@ -166,7 +170,7 @@ static void test_resume_at_every_batch_gives_the_same_bits(void **state)
   (void)state;
   char whole[DIGEST_TEXT];
   struct fit_progress expected;
-  train_whole(whole, &expected);
+  train_whole(1, whole, &expected);
   // An epoch has 5 batches of training and 2 of validation; a stop after any of them counts.
   for (int countdown = 1; countdown <= EPOCHS * 7; countdown++) resume_after(countdown, whole, &expected);
 }
@@ -231,7 +235,7 @@ static void test_divergence_is_an_error_that_says_what_to_try(void **state)
 {
   (void)state;
   struct training training;
-  struct tiny tiny = tiny_new_kind(OPTIMIZER_SGD);
+  struct tiny tiny = tiny_new_with(OPTIMIZER_SGD, 1);
   struct fit_options options = options_of(40);
   options.schedule = (struct schedule){.kind = SCHEDULE_CONSTANT, .lr = 1e20f};
   struct fit_progress progress = {0};
@@ -262,7 +266,7 @@ static void test_labels_beyond_the_classes_are_refused(void **state)
 int main(void)
 {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_same_bits_when_repeated),
+      cmocka_unit_test(test_same_bits_when_repeated_and_for_any_threads),
       cmocka_unit_test(test_resume_at_every_batch_gives_the_same_bits),
       cmocka_unit_test(test_it_learns),
       cmocka_unit_test(test_patience_runs_out_also_after_a_resume),

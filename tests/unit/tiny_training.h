@@ -29,7 +29,7 @@ struct tiny {
   struct optimizer *optimizer;
 };
 
-static inline struct tiny tiny_new_kind(enum optimizer_kind kind)
+static inline struct tiny tiny_new_with(enum optimizer_kind kind, int threads)
 {
   struct tiny tiny = {net_new("tiny", (struct shape){TINY_SIDE, TINY_SIDE, 3}, DTYPE_U8), NULL};
   assert_non_null(tiny.net);
@@ -40,7 +40,7 @@ static inline struct tiny tiny_new_kind(enum optimizer_kind kind)
   x = net_dropout(tiny.net, "dropout1", x, 0.3f);
   x = net_flatten(tiny.net, "flatten", x);
   net_dense(tiny.net, "predictions", x, &(struct dense){.units = TINY_CLASSES});
-  const struct net_options options = {NET_FP32, KERNELS_REFERENCE, 2, TINY_BATCH, true, 7};
+  const struct net_options options = {NET_FP32, KERNELS_REFERENCE, threads, TINY_BATCH, true, 7};
   must(net_plan(tiny.net, &options, error));
   net_initialise(tiny.net, 5);
   const struct optimizer_options adam = {kind, 0.9f, 0.9f, 0.999f, 1e-7f, 0};
@@ -50,7 +50,7 @@ static inline struct tiny tiny_new_kind(enum optimizer_kind kind)
 
 static inline struct tiny tiny_new(void)
 {
-  return tiny_new_kind(OPTIMIZER_ADAM);
+  return tiny_new_with(OPTIMIZER_ADAM, 1);
 }
 
 static inline void tiny_free(struct tiny *tiny)

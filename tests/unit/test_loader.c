@@ -1,0 +1,292 @@
+// From a manifest and tensor files to pixels: the right rows, labels and variants; files that are not what their rows
+// say.
+#include "core/digest.h"
+#include "image/augment.h"
+#include "loader.h"
+#include "store/tensorfile.h"
+#include "store/tensors.h"
+
+#include "check.h"
+#include "folder.h"
+
+enum { SIDE = 8, ROW = SIDE * SIDE * 3, IMAGES = 7, FILE_ROWS = 3, COPIES = 2 };
+
+#define must(call)                                                                                                     \
+  do {                                                                                                                 \
+    struct error must_error = {0};                                                                                     \
+    struct error *error = &must_error;                                                                                 \
+    if ((call) != OK) fail_msg("%s: %s", #call, must_error.text);                                                      \
+  } while (0)
+
+// The pixels of (image, variant), to be told from all others.
+static void pixels_of(int64_t image, int variant, uint8_t out[ROW])
+{
+  for (int i = 0; i < ROW; i++) out[i] = (uint8_t)(image * 31 + variant * 101 + i);
+}
+
+static void sha_of(int image, char text[DIGEST_TEXT])
+{
+  snprintf(text, DIGEST_TEXT, "%015x%049d", image + 0x1000, 0);
+}
+
+// Images 1 ... 7; the label is id % 2, paths go down with the ids; of every three one is in "val".
+static void insert_images(struct db *db)
+{
+  must(db_run(db, error, "INSERT INTO dataset (id, name, root) VALUES (1, 'd', x'2f')", ""));
+  must(db_run(db, error, "INSERT INTO class VALUES (1, 0, 'A'), (1, 1, 'B')", ""));
+  must(db_run(db, error, "INSERT INTO split VALUES (1, 1, 'split', '{}', 'random', 0, 5, 2, 0, 0)", ""));
+  for (int i = 1; i <= IMAGES; i++) {
+    char path[16], sha[DIGEST_TEXT];
+    snprintf(path, sizeof path, "A/%d.jpg", 10 - i);
+    sha_of(i, sha);
+    must(db_run(db, error,
+                "INSERT INTO image (id, dataset, label, path, shown, status, width, height, bytes, sha256, mtime_ns,"
+                " inode) VALUES (?, 1, ?, ?, '', 'ok', 8, 8, 1, ?, 0, 0)",
+                "iibt", (int64_t)i, (int64_t)(i % 2), path, strlen(path), sha));
+    must(db_run(db, error, "INSERT INTO split_image VALUES (1, ?, ?)", "it", (int64_t)i, i % 3 ? "train" : "val"));
+  }
+}
+
+// Publishes one file with these rows and records it.
+static void add_file(struct db *db, struct tensor_set *set, const char *key, int ordinal, const struct tensor_row *rows,
+                     size_t count)
+{
+  struct tensor_file file = {.ordinal = ordinal, .first_row = set->rows, .rows = count};
+  struct tensor_info tensor = {"images", TENSOR_U8, 4, {count, SIDE, SIDE, 3}};
+  struct tensorfile_writer *writer = NULL;
+  uint8_t pixels[ROW];
+  tensor_file_name(file.path, key, ordinal);
+  must(tensorfile_create(&writer, in_folder(file.path), &tensor, 1, NULL, 0, error));
+  for (size_t r = 0; r < count; r++) {
+    pixels_of(rows[r].image, rows[r].variant, pixels);
+    must(tensorfile_write(writer, 0, r * ROW, pixels, ROW, error));
+  }
+  must(tensorfile_publish(writer, &file.bytes, file.sha256, error));
+  tensorfile_discard(writer);
+  must(tensor_set_add_file(db, set, &file, rows, error));
+}
+
+static const char resized_key[] = "aaaaaaaaaaaaaaaa", augmented_key[] = "bbbbbbbbbbbbbbbb";
+
+static struct tensor_set make_resized(struct db *db)
+{
+  struct tensor_set set = {.kind = "resized", .dataset = 1, .height = SIDE, .width = SIDE, .channels = 3};
+  struct tensor_row rows[IMAGES];
+  must(tensor_set_begin(db, &set, resized_key, "{}", error));
+  for (int i = 0; i < IMAGES; i++) rows[i] = (struct tensor_row){.image = i + 1};
+  for (int first = 0, ordinal = 0; first < IMAGES; first += FILE_ROWS, ordinal++)
+    add_file(db, &set, resized_key, ordinal, rows + first,
+             (size_t)(IMAGES - first < FILE_ROWS ? IMAGES - first : FILE_ROWS));
+  must(tensor_set_finish(db, &set, error));
+  return set;
+}
+
+// Copies 1 ... COPIES of the training images.
+static struct tensor_set make_augmented(struct db *db)
+{
+  struct tensor_set set = {.kind = "augmented", .dataset = 1, .split = 1, .height = SIDE, .width = SIDE, .channels = 3};
+  must(tensor_set_begin(db, &set, augmented_key, "{}", error));
+  for (int variant = 1; variant <= COPIES; variant++) {
+    struct tensor_row rows[IMAGES];
+    size_t count = 0;
+    for (int i = 1; i <= IMAGES; i++)
+      if (i % 3) rows[count++] = (struct tensor_row){i, variant, "{\"rotate\": 1}"};
+    add_file(db, &set, augmented_key, variant - 1, rows, count);
+  }
+  must(tensor_set_finish(db, &set, error));
+  return set;
+}
+
+static struct db *open_db(void)
+{
+  struct db *db = NULL;
+  must(db_open(&db, in_folder("manifest.db"), DB_EXISTING, error));
+  return db;
+}
+
+static int set_up(void **state)
+{
+  if (folder_setup(state) || mkdir(in_folder("tensors"), 0777)) return -1;
+  struct db *db = NULL;
+  must(db_open(&db, in_folder("manifest.db"), DB_CREATE, error));
+  insert_images(db);
+  make_resized(db);
+  make_augmented(db);
+  db_close(db);
+  return 0;
+}
+
+static struct loader *open_part(struct db *db, const char *key, const char *part, const struct augment_recipe *recipe)
+{
+  struct tensor_set set;
+  struct loader *loader = NULL;
+  bool found;
+  must(tensor_set_find(db, key, 0, &set, &found, error));
+  assert_true(found && set.done);
+  const struct loader_options options = {set.id, 1, part, recipe, 9, true};
+  must(loader_open(&loader, db, folder, &options, error));
+  return loader;
+}
+
+static void assert_pixels(const struct loader *loader, uint64_t epoch, size_t index, int variant)
+{
+  uint8_t got[ROW], wanted[ROW];
+  loader_fetch(loader, epoch, index, got);
+  pixels_of(loader_image_id(loader, index), variant, wanted);
+  assert_memory_equal(got, wanted, ROW);
+}
+
+static void test_parts_come_in_the_order_of_paths(void **state)
+{
+  (void)state;
+  struct db *db = open_db();
+  struct loader *train = open_part(db, resized_key, "train", NULL), *val = open_part(db, resized_key, "val", NULL);
+  struct loader *test = open_part(db, resized_key, "test", NULL), *all = open_part(db, resized_key, NULL, NULL);
+  static const int64_t wanted[] = {7, 5, 4, 2, 1};
+  assert_int_equal(loader_images(train), 5);
+  assert_int_equal(loader_images(val), 2);
+  assert_int_equal(loader_images(test), 0);
+  assert_int_equal(loader_images(all), IMAGES);
+  assert_int_equal(loader_size(train), SIDE);
+  for (size_t i = 0; i < 5; i++) {
+    assert_int_equal(loader_image_id(train, i), wanted[i]);
+    assert_int_equal(loader_labels(train)[i], wanted[i] % 2);
+    assert_pixels(train, 1, i, 0);
+    assert_pixels(train, 2, i, 0);
+  }
+  for (size_t i = 0; i < 2; i++) assert_pixels(val, 1, i, 0);
+  loader_close(train), loader_close(val), loader_close(test), loader_close(all);
+  db_close(db);
+}
+
+static void test_copies_take_turns(void **state)
+{
+  (void)state;
+  struct db *db = open_db();
+  struct loader *loader = open_part(db, augmented_key, "train", NULL);
+  assert_int_equal(loader_images(loader), 5);
+  for (uint64_t epoch = 1; epoch <= 5; epoch++)
+    for (size_t i = 0; i < 5; i++) assert_pixels(loader, epoch, i, epoch % 2 ? 1 : 2);
+  loader_close(loader);
+  db_close(db);
+}
+
+static void test_on_the_fly_is_drawn_by_number_and_epoch(void **state)
+{
+  (void)state;
+  const struct augment_recipe recipe = {.rotate = 20, .brightness = 0.5f, .noise = 5};
+  struct db *db = open_db();
+  struct loader *loader = open_part(db, resized_key, "train", &recipe);
+  uint8_t source[ROW], wanted[ROW], got[ROW], first[ROW];
+  assert_int_equal(loader_image_number(loader, 0), 0x1000 + 7); // the first 15 digits
+  for (uint64_t epoch = 1; epoch <= 3; epoch++) {
+    pixels_of(loader_image_id(loader, 1), 0, source);
+    struct augment_parameters drawn = augment_draw(&recipe, 9, loader_image_number(loader, 1), epoch);
+    augment_apply(&drawn, source, SIDE, SIDE, wanted);
+    loader_fetch(loader, epoch, 1, got);
+    assert_memory_equal(got, wanted, ROW);
+    if (epoch == 1)
+      memcpy(first, got, ROW);
+    else
+      assert_memory_not_equal(got, first, ROW);
+  }
+  loader_close(loader);
+  db_close(db);
+}
+
+// Opening fails with a message that has this text.
+static void refused(const char *text)
+{
+  struct db *db = open_db();
+  struct tensor_set set;
+  struct loader *loader = NULL;
+  struct error why = {0};
+  bool found;
+  must(tensor_set_find(db, resized_key, 0, &set, &found, error));
+  const struct loader_options options = {set.id, 1, "train", NULL, 0, true};
+  assert_int_equal(loader_open(&loader, db, folder, &options, &why), BAD_DATA);
+  assert_null(loader);
+  if (!strstr(why.text, text)) fail_msg("\"%s\" does not say \"%s\"", why.text, text);
+  db_close(db);
+}
+
+static void test_files_that_are_not_what_their_rows_say(void **state)
+{
+  (void)state;
+  char path[128], aside[160];
+  tensor_file_name(path, resized_key, 1);
+  snprintf(aside, sizeof aside, "%s.aside", path);
+  struct stat found;
+  assert_int_equal(stat(in_folder(path), &found), 0);
+  assert_int_equal(chmod(in_folder(path), 0666), 0);
+
+  assert_int_equal(rename(in_folder(path), in_folder(aside)), 0);
+  refused("No such file");
+  assert_int_equal(symlink(in_folder(aside), in_folder(path)), 0);
+  refused("not a plain file");
+  assert_int_equal(unlink(in_folder(path)), 0);
+  assert_int_equal(rename(in_folder(aside), in_folder(path)), 0);
+
+  FILE *file = fopen(in_folder(path), "r+b"); // one bit of rot
+  assert_non_null(file);
+  assert_int_equal(fseek(file, -1, SEEK_END), 0);
+  int last = fgetc(file);
+  assert_int_equal(fseek(file, -1, SEEK_END), 0);
+  assert_int_not_equal(fputc(last ^ 1, file), EOF);
+  assert_int_equal(fclose(file), 0);
+  refused("SHA-256");
+
+  assert_int_equal(truncate(in_folder(path), found.st_size - 1), 0);
+  refused("bytes, the manifest says");
+}
+
+static void test_rows_that_lead_out_are_refused(void **state)
+{
+  (void)state;
+  static const char *const paths[] = {"../x", "/etc/passwd", "tensors/../../x", "tensors/a/b", "elsewhere/x"};
+  for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
+    struct tensor_file file = {0};
+    struct error why = {0};
+    snprintf(file.path, sizeof file.path, "%s", paths[i]);
+    assert_int_equal(tensor_file_check(folder, &file, &why), BAD_DATA);
+    assert_non_null(strstr(why.text, "outside"));
+  }
+}
+
+static void test_an_unfinished_set_goes_on(void **state)
+{
+  (void)state;
+  struct db *db = open_db();
+  struct tensor_set set = {.kind = "resized", .dataset = 1, .height = SIDE, .width = SIDE, .channels = 3}, again = set;
+  struct tensor_row rows[2] = {{.image = 1}, {.image = 2}};
+  must(tensor_set_begin(db, &set, "cccccccccccccccc", "{\"a\": 1}", error));
+  add_file(db, &set, "cccccccccccccccc", 0, rows, 2);
+  write_file("tensors/cccccccccccc-00001.safetensors", "x", 1); // published, but its row was never written
+  must(tensor_set_begin(db, &again, "cccccccccccccccc", "{\"a\": 1}", error));
+  assert_int_equal(again.id, set.id);
+  assert_int_equal(again.rows, 2);
+  must(tensor_set_collect(db, folder, "cccccccccccccccc", error));
+  assert_int_equal(access(in_folder("tensors/cccccccccccc-00001.safetensors"), F_OK), -1);
+  assert_int_equal(access(in_folder("tensors/cccccccccccc-00000.safetensors"), F_OK), 0);
+  assert_int_equal(access(in_folder("tensors/aaaaaaaaaaaa-00000.safetensors"), F_OK), 0);
+  must(tensor_set_forget_from(db, &again, 0, error));
+  assert_int_equal(again.rows, 0);
+  char *previous = NULL;
+  must(tensor_set_previous(db, "resized", 1, &previous, error));
+  assert_string_equal(previous, "{\"a\": 1}");
+  free(previous);
+  db_close(db);
+}
+
+int main(void)
+{
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_parts_come_in_the_order_of_paths),
+      cmocka_unit_test(test_copies_take_turns),
+      cmocka_unit_test(test_on_the_fly_is_drawn_by_number_and_epoch),
+      cmocka_unit_test(test_rows_that_lead_out_are_refused),
+      cmocka_unit_test(test_an_unfinished_set_goes_on),
+      cmocka_unit_test(test_files_that_are_not_what_their_rows_say), // last: the files are broken then
+  };
+  return cmocka_run_group_tests(tests, set_up, folder_teardown);
+}
