@@ -7,6 +7,13 @@ struct conv_layer {
   struct window window; // of the separable one: its depthwise part's
 };
 
+struct pool_layer {
+  struct layer layer;
+  struct window window;
+};
+
+static const struct pool_layer *pool_behind(const struct net *net, const struct layer *layer);
+
 static bool window_of_layer(struct net *net, struct layer *layer, struct window *window, int channels, int size,
                             int stride, enum padding padding)
 {
@@ -55,10 +62,38 @@ int net_conv2d(struct net *net, const char *name, int x, const struct conv2d *co
   return layer->layer.index;
 }
 
+// One op for all of it, with the pool behind it if that is its only reader; *fused says whether the table has one.
+static enum status separable_fuse(struct net *net, struct layer *layer, bool *fused, struct error *error)
+{
+  const struct conv_layer *conv = (const struct conv_layer *)layer;
+  const struct pool_layer *pool = pool_behind(net, layer);
+  struct separable_spec spec = {.window = conv->window,
+                                .filters = conv->conv.filters,
+                                .relu = conv->conv.activation == ACT_RELU,
+                                .pool = pool && pool->window.size == 2 && pool->window.stride == 2,
+                                .input_gradient = spec_of(net, layer, conv->window, false).input_gradient};
+  struct op *op = NULL;
+  enum status status = OK;
+  if (net->ops->separable) status = net->ops->separable(&op, &net->context, &spec, error);
+  *fused = op != NULL;
+  if (!op) return status;
+  status = plan_value(net, spec.pool ? pool->layer.shape : layer->shape, net->context.dtype, &layer->value, error);
+  if (status) {
+    op_free(op);
+    return status;
+  }
+  layer->pooled = spec.pool;
+  return plan_step(net, layer, op, layer_input(net, layer, 0)->value, -1, layer->value, layer->first_parameter, 3,
+                   error);
+}
+
 // x --depthwise--> between --1x1 convolution, bias, activation--> y
 static enum status separable_lower(struct net *net, struct layer *layer, struct error *error)
 {
   const struct conv_layer *conv = (const struct conv_layer *)layer;
+  bool fused = false;
+  enum status fusing = separable_fuse(net, layer, &fused, error);
+  if (fusing || fused) return fusing;
   struct conv_spec depthwise = spec_of(net, layer, conv->window, false);
   struct conv_spec pointwise = {.relu = conv->conv.activation == ACT_RELU, .input_gradient = true};
   window_fit(&pointwise.window, conv->window.y, conv->conv.filters, 1, 1, PAD_VALID);
@@ -94,14 +129,13 @@ int net_separable_conv2d(struct net *net, const char *name, int x, const struct 
   return layer->layer.index;
 }
 
-struct pool_layer {
-  struct layer layer;
-  struct window window;
-};
-
 static enum status pool_lower(struct net *net, struct layer *layer, struct error *error)
 {
   const struct pool_layer *pool = (const struct pool_layer *)layer;
+  if (layer_input(net, layer, 0)->pooled) { // by the op before it
+    layer->value = layer_input(net, layer, 0)->value;
+    return OK;
+  }
   struct op *op = NULL;
   enum status status = plan_value(net, layer->shape, net->context.dtype, &layer->value, error);
   if (!status) status = net->ops->max_pool(&op, &net->context, &pool->window, error);
@@ -110,6 +144,19 @@ static enum status pool_lower(struct net *net, struct layer *layer, struct error
 }
 
 static const struct layer_kind pool_kind = {.name = "MaxPooling2D", .lower = pool_lower};
+
+// The pool that is the only reader of `layer`, or NULL.
+static const struct pool_layer *pool_behind(const struct net *net, const struct layer *layer)
+{
+  const struct pool_layer *pool = NULL;
+  for (size_t i = (size_t)layer->index + 1; i < net->layer_count; i++)
+    for (int k = 0; k < net->layers[i]->input_count; k++) {
+      if (net->layers[i]->inputs[k] != layer->index) continue;
+      if (pool || net->layers[i]->kind != &pool_kind) return NULL;
+      pool = (const struct pool_layer *)net->layers[i];
+    }
+  return pool;
+}
 
 int net_max_pool2d(struct net *net, const char *name, int x, const struct pool2d *pool)
 {

@@ -14,6 +14,8 @@ enum status native_op_new(struct op **out, size_t size, const struct op_kind *ki
 
 // Makers of the table; those with a window fall back on another table for shapes that no kernel covers.
 op_maker_conv native_conv, native_depthwise;
+enum status native_separable(struct op **out, const struct op_context *context, const struct separable_spec *spec,
+                             struct error *error);
 enum status native_dense(struct op **out, const struct op_context *context, const struct dense_spec *spec,
                          struct error *error);
 

@@ -30,7 +30,8 @@ struct layer {
   int inputs[2], input_count; // layers
   struct shape shape;         // of the output
   size_t first_parameter, parameter_count;
-  int value; // of the output, once lowered
+  int value;   // of the output, once lowered
+  bool pooled; // the value is that of the pool behind it: one op did both
 };
 
 struct value {

@@ -24,7 +24,7 @@
 #include "engine/net.h"
 #include "engine/tensor.h"
 
-enum { OP_INPUTS = 2, OP_PARAMETERS = 2 };
+enum { OP_INPUTS = 2, OP_PARAMETERS = 3 };
 
 // One image on its way through one op. Maps are [H, W, C] of the dtype the op was made for.
 struct op_run {
@@ -100,6 +100,13 @@ struct conv_spec {
   bool input_gradient; // backward will be asked for dx
 };
 
+// A depthwise convolution, the 1x1 convolution on it and, if `pool`, the 2x2 max pool that is the only reader of that.
+struct separable_spec {
+  struct window window; // of the depthwise part
+  int filters;
+  bool relu, pool, input_gradient;
+};
+
 struct dense_spec {
   int inputs, units;
   enum dtype input_dtype; // of x and dx, and of the packed weights; y and dy are F32
@@ -119,6 +126,10 @@ struct ops {
   op_maker_conv *conv;
   // y[i,j,c] = sum x[i*s-top+a, j*s-left+b, c] * w[a,b,c,1]. Parameters: kernel [k,k,C,1]. No bias, no ReLU.
   op_maker_conv *depthwise;
+  // Both parts of a separable convolution in one op. Parameters: depthwise kernel, 1x1 kernel [C,F], bias [F].
+  // NULL, or OK with *out NULL: not covered, the parts are made one by one.
+  enum status (*separable)(struct op **out, const struct op_context *context, const struct separable_spec *spec,
+                           struct error *error);
   // Maximum over the window; of equal values the first in row order gets the gradient.
   enum status (*max_pool)(struct op **out, const struct op_context *context, const struct window *window,
                           struct error *error);

@@ -62,9 +62,9 @@ struct kernels {
   void (*unpool)(size_t w, size_t c, const void *gradient, const void *pooled, const uint8_t *which, bool relu,
                  void *top, void *bottom);
 
-  // out = a + b, times 1 / (1 - rate) where mask is not zero and 0 where it is (mask NULL: the sum). b may be NULL.
+  // out = a + b, times 1 / (1 - rate) where mask is 255 and 0 where it is 0 (mask NULL: the sum). b may be NULL.
   void (*add_dropout)(size_t n, const void *a, const void *b, const uint8_t *mask, float scale, void *out);
-  // mask[n]: 0 where dropout drops an element, else not 0. Numbers and their order: engine/dropout.h.
+  // mask[n]: 0 where dropout drops an element, else 255. Numbers and their order: engine/dropout.h.
   void (*dropout_mask)(size_t n, const uint32_t key[2], const uint32_t counter[4], uint32_t threshold, uint8_t *mask);
   void (*relu_gradient)(size_t n, const void *value, void *gradient);      // gradient = value > 0 ? gradient : 0
   void (*from_u8)(size_t n, const uint8_t *bytes, float scale, void *out); // out = bytes * scale

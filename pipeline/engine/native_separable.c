@@ -1,0 +1,222 @@
+// A separable convolution in one op: depthwise 3x3, 1x1, bias, ReLU and, where a 2x2 max pool is its only reader, the
+// pool too. Two rows at a time go through all of it in scratch, so that what lies between never leaves the second
+// level of cache: a map of 100x100x64 is 2.5 MB in fp32, and backward would read and write it six times.
+//
+// Forward, rows r and r+1:   d = depthwise(x), y = ReLU(d * W + b), pooled and its places if there is a pool
+// Backward, rows r and r+1:  g = dy unpooled and masked by ReLU; d is computed again; W's gradient += d^T * g;
+//                            e = g * W^T, kept in a ring of four rows; the depthwise gradient += x by e;
+//                            dx of rows r-1 and r = depthwise of e with the kernel turned by 180 degrees
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/mem.h"
+#include "engine/native.h"
+
+enum { TAPS = 9, PAIR = 2, RING = 4 };
+
+struct separable_op {
+  struct op op;
+  const struct kernels *k;
+  struct separable_spec spec;
+  int height;
+  size_t width, channels, filters;
+  size_t x_row, y_row;                  // bytes of a row of x and of y before pooling
+  float *kernel, *turned;               // depthwise [9, C]; turned by 180 degrees
+  void *forward, *backward;             // the 1x1 kernel, packed
+  unsigned char *zeros;                 // a row beside x
+  size_t g_at, ring_at, row_at, zip_at; // in scratch, behind d
+};
+
+static void separable_free(struct op *op)
+{
+  struct separable_op *s = (struct separable_op *)op;
+  free(s->kernel);
+  free(s->turned);
+  free(s->forward);
+  free(s->backward);
+  free(s->zeros);
+  free(s);
+}
+
+static void separable_pack(struct op *op, float *const values[OP_PARAMETERS])
+{
+  struct separable_op *s = (struct separable_op *)op;
+  size_t c = s->channels, f = s->filters;
+  memcpy(s->kernel, values[0], TAPS * c * sizeof(float));
+  for (size_t tap = 0; tap < TAPS; tap++)
+    memcpy(s->turned + tap * c, values[0] + (TAPS - 1 - tap) * c, c * sizeof(float));
+  s->k->pack(1, c, f, values[1], f, 1, values[2], s->forward);
+  if (s->backward) s->k->pack(1, f, c, values[1], 1, f, NULL, s->backward);
+}
+
+static const void *x_row_at(const struct separable_op *s, const void *x, int row)
+{
+  if (row < 0 || row >= s->height) return s->zeros;
+  return (const unsigned char *)x + (size_t)row * s->x_row;
+}
+
+static void depthwise_rows(const struct separable_op *s, const void *x, int first, int rows, unsigned char *d)
+{
+  for (int row = first; row < first + rows; row++, d += s->x_row) {
+    const void *around[3] = {x_row_at(s, x, row - 1), x_row_at(s, x, row), x_row_at(s, x, row + 1)};
+    s->k->depthwise(s->width, s->channels, around, s->kernel, d);
+  }
+}
+
+static int pair_rows(const struct separable_op *s, int first)
+{
+  return s->height - first < PAIR ? s->height - first : PAIR;
+}
+
+static void separable_forward(const struct op *op, const struct op_run *run)
+{
+  const struct separable_op *s = (const struct separable_op *)op;
+  unsigned char *d = run->scratch, *above = d + s->g_at;
+  for (int first = 0; first < s->height; first += PAIR) {
+    int rows = pair_rows(s, first);
+    unsigned char *y = s->spec.pool ? above : (unsigned char *)run->y + (size_t)first * s->y_row;
+    struct rows left = {.base = {d}, .segments = 1, .k = s->channels, .stride = s->channels};
+    depthwise_rows(s, run->x[0], first, rows, d);
+    s->k->product((size_t)rows * s->width, s->filters, &left, s->forward, s->spec.relu, y, s->filters);
+    if (!s->spec.pool) continue;
+    size_t at = (size_t)(first / PAIR) * (s->width / 2) * s->filters;
+    uint8_t *places = run->saved ? run->saved : (uint8_t *)d + s->row_at; // without training nobody reads them
+    s->k->pool(s->width / 2, s->filters, y, y + s->y_row, (unsigned char *)run->y + at * dtype_size(s->k->dtype),
+               run->saved ? places + at : places);
+  }
+}
+
+// The gradient by y before pooling, of `rows` rows from `first`, masked by ReLU.
+static unsigned char *gradient_rows(const struct separable_op *s, const struct op_run *run, int first, int rows)
+{
+  if (s->spec.pool) {
+    unsigned char *g = (unsigned char *)run->scratch + s->g_at;
+    size_t at = (size_t)(first / PAIR) * (s->width / 2) * s->filters, bytes = at * dtype_size(s->k->dtype);
+    s->k->unpool(s->width / 2, s->filters, (unsigned char *)run->dy + bytes, (unsigned char *)run->y + bytes,
+                 (uint8_t *)run->saved + at, s->spec.relu, g, g + s->y_row);
+    return g;
+  }
+  unsigned char *g = (unsigned char *)run->dy + (size_t)first * s->y_row;
+  if (s->spec.relu)
+    s->k->relu_gradient((size_t)rows * s->width * s->filters, (unsigned char *)run->y + (size_t)first * s->y_row, g);
+  return g;
+}
+
+static unsigned char *ring_row(const struct separable_op *s, const struct op_run *run, int row)
+{
+  if (row < 0 || row >= s->height) return s->zeros;
+  return (unsigned char *)run->scratch + s->ring_at + (size_t)(row % RING) * s->x_row;
+}
+
+static void input_row(const struct separable_op *s, const struct op_run *run, int row)
+{
+  const void *around[3] = {ring_row(s, run, row - 1), ring_row(s, run, row), ring_row(s, run, row + 1)};
+  unsigned char *dx = (unsigned char *)run->dx[0] + (size_t)row * s->x_row;
+  unsigned char *out = run->add[0] ? (unsigned char *)run->scratch + s->row_at : dx;
+  s->k->depthwise(s->width, s->channels, around, s->turned, out);
+  if (run->add[0]) s->k->add_dropout(s->width * s->channels, dx, out, NULL, 1, dx);
+}
+
+static void separable_backward(const struct op *op, const struct op_run *run)
+{
+  const struct separable_op *s = (const struct separable_op *)op;
+  unsigned char *d = run->scratch, *zip = d + s->zip_at;
+  float *pointwise = run->lane + TAPS * s->channels, *bias = pointwise + s->channels * s->filters;
+  for (int first = 0; first < s->height; first += PAIR) {
+    int rows = pair_rows(s, first);
+    size_t pixels = (size_t)rows * s->width;
+    unsigned char *g = gradient_rows(s, run, first, rows);
+    struct rows left = {.base = {d}, .segments = 1, .k = s->channels, .stride = s->channels};
+    depthwise_rows(s, run->x[0], first, rows, d);
+    s->k->column_sums(pixels, s->filters, g, s->filters, bias);
+    s->k->product_transposed(pixels, s->filters, &left, g, s->filters, pointwise, zip);
+    left = (struct rows){.base = {g}, .segments = 1, .k = s->filters, .stride = s->filters};
+    s->k->product(pixels, s->channels, &left, s->backward, false, ring_row(s, run, first), s->channels);
+    for (int row = first; row < first + rows; row++) {
+      const void *x[3] = {x_row_at(s, run->x[0], row - 1), x_row_at(s, run->x[0], row),
+                          x_row_at(s, run->x[0], row + 1)};
+      s->k->depthwise_weights(s->width, s->channels, x, ring_row(s, run, row), run->lane);
+      if (run->dx[0] && row > 0) input_row(s, run, row - 1); // the row below it is in the ring now
+    }
+  }
+  if (run->dx[0]) input_row(s, run, s->height - 1);
+}
+
+static void separable_gradient(const struct op *op, float *sum, float *const gradients[OP_PARAMETERS])
+{
+  const struct separable_op *s = (const struct separable_op *)op;
+  size_t depthwise = TAPS * s->channels, pointwise = s->channels * s->filters;
+  memcpy(gradients[0], sum, depthwise * sizeof *sum);
+  memcpy(gradients[1], sum + depthwise, pointwise * sizeof *sum);
+  memcpy(gradients[2], sum + depthwise + pointwise, s->filters * sizeof *sum);
+}
+
+static const struct op_kind separable_kind = {.name = "separable",
+                                              .free = separable_free,
+                                              .pack = separable_pack,
+                                              .forward = separable_forward,
+                                              .backward = separable_backward,
+                                              .gradient = separable_gradient};
+
+static bool covered(const struct op_context *context, const struct separable_spec *spec)
+{
+  const struct window *w = &spec->window;
+  bool same = w->size == 3 && w->stride == 1 && w->top == 1 && w->left == 1 && w->y.h == w->x.h && w->y.w == w->x.w;
+  bool paired = context->dtype == DTYPE_F32 || (w->x.c % 2 == 0 && spec->filters % 2 == 0); // bf16 reads pairs
+  bool even = w->x.h % 2 == 0 && w->x.w % 2 == 0;
+  return same && paired && (even || !spec->pool) && native_kernels(context->dtype);
+}
+
+static void plan_scratch(struct separable_op *s, bool training)
+{
+  size_t ring = native_aligned(RING * s->x_row), places = native_aligned(s->width / 2 * s->filters);
+  size_t row = native_aligned(s->x_row);
+  s->g_at = native_aligned(PAIR * s->x_row);
+  s->ring_at = s->g_at + native_aligned(PAIR * s->y_row);
+  s->row_at = s->ring_at + (training ? ring : 0);
+  s->zip_at = s->row_at + (training || row > places ? row : places);
+  s->op.scratch_bytes = s->zip_at;
+  if (training) s->op.scratch_bytes += s->k->transposed_scratch(PAIR * s->width, s->filters, s->channels);
+}
+
+static enum status allocate(struct separable_op *s, bool training, struct error *error)
+{
+  size_t taps = TAPS * s->channels, forward = s->k->packed_bytes(1, s->channels, s->filters);
+  size_t backward = training ? s->k->packed_bytes(1, s->filters, s->channels) : 0;
+  s->op.own_bytes = 2 * taps * sizeof(float) + forward + backward + s->x_row;
+  enum status status = mem_aligned((void **)&s->kernel, taps, sizeof(float), "weights", error);
+  if (!status) status = mem_aligned((void **)&s->turned, taps, sizeof(float), "weights", error);
+  if (!status) status = mem_aligned(&s->forward, forward, 1, "packed weights", error);
+  if (!status && training) status = mem_aligned(&s->backward, backward, 1, "packed weights", error);
+  if (!status) status = mem_aligned((void **)&s->zeros, s->x_row, 1, "a row of zeros", error);
+  return status;
+}
+
+enum status native_separable(struct op **out, const struct op_context *context, const struct separable_spec *spec,
+                             struct error *error)
+{
+  *out = NULL;
+  if (!covered(context, spec)) return OK;
+  const struct window *w = &spec->window;
+  const struct kernels *kernels = native_kernels(context->dtype);
+  enum status status = native_op_new(out, sizeof(struct separable_op), &separable_kind, kernels, error);
+  if (status) return status;
+  struct separable_op *s = (struct separable_op *)*out;
+  size_t element = dtype_size(context->dtype);
+  s->k = kernels;
+  s->spec = *spec;
+  s->height = w->x.h;
+  s->width = (size_t)w->x.w, s->channels = (size_t)w->x.c, s->filters = (size_t)spec->filters;
+  s->x_row = s->width * s->channels * element;
+  s->y_row = s->width * s->filters * element;
+  s->op.lane_floats = TAPS * s->channels + (s->channels + 1) * s->filters;
+  s->op.backward_reads_x = true;
+  s->op.backward_reads_y = spec->relu;
+  s->op.saved_bytes = spec->pool && context->training ? (size_t)(w->y.h / 2) * (s->width / 2) * s->filters : 0;
+  plan_scratch(s, context->training);
+  status = allocate(s, context->training, error);
+  if (!status) return OK;
+  separable_free(*out);
+  *out = NULL;
+  return status;
+}
