@@ -171,12 +171,16 @@ enum status net_infer(struct net *net, const struct net_input *input, size_t n, 
 
 void net_parameters_changed(struct net *net)
 {
-#pragma omp parallel for schedule(dynamic, 1) num_threads(net->options.threads)
-  for (size_t s = 0; s < net->step_count; s++) {
-    const struct step *step = &net->steps[s];
-    if (!step->op->kind->pack) continue;
-    float *values[OP_PARAMETERS] = {0};
-    for (size_t i = 0; i < step->parameter_count; i++) values[i] = net->parameters[step->first_parameter + i].value;
-    step->op->kind->pack(step->op, values);
+#pragma omp parallel num_threads(net->options.threads)
+  {
+    omp_set_num_threads(1); // see net_train
+#pragma omp for schedule(dynamic, 1)
+    for (size_t s = 0; s < net->step_count; s++) {
+      const struct step *step = &net->steps[s];
+      if (!step->op->kind->pack) continue;
+      float *values[OP_PARAMETERS] = {0};
+      for (size_t i = 0; i < step->parameter_count; i++) values[i] = net->parameters[step->first_parameter + i].value;
+      step->op->kind->pack(step->op, values);
+    }
   }
 }

@@ -79,14 +79,19 @@ static void profile_steps(struct net *net)
   free(best);
 }
 
+static int number(int argc, char **argv, int place, int otherwise)
+{
+  return argc > place ? (int)strtol(argv[place], NULL, 10) : otherwise;
+}
+
 int main(int argc, char **argv)
 {
   struct error error = {0};
   struct net *net = NULL;
   struct net_options options = {.precision = argc > 1 && strcmp(argv[1], "bf16") == 0 ? NET_BF16 : NET_FP32,
                                 .kernels = KERNELS_NATIVE,
-                                .threads = argc > 3 ? atoi(argv[3]) : 2,
-                                .batch = argc > 4 ? atoi(argv[4]) : 64,
+                                .threads = number(argc, argv, 3, 2),
+                                .batch = number(argc, argv, 4, 64),
                                 .training = true};
   if (argc > 2 && strcmp(argv[2], "onednn") == 0) options.kernels = KERNELS_ONEDNN;
   if (argc > 2 && strcmp(argv[2], "reference") == 0) options.kernels = KERNELS_REFERENCE;
