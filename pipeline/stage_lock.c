@@ -45,6 +45,7 @@ enum status stage_lock(struct stage *stage, struct error *error)
 static bool is_locked(const struct stage *stage, const char *name)
 {
   char path[PATH_LIMIT];
+  if (strchr(name, '/')) return false; // no stage of ours: the name is from the manifest, and must not lead elsewhere
   if (lock_path(stage, name, path, NULL)) return true;
   int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
   if (fd < 0) return errno != ENOENT;

@@ -311,6 +311,26 @@ static void test_killed_stage(void **state)
   assert_log(fixture, 2, "state", "done");
 }
 
+// Rows of another stage are closed too if nobody holds its lock, whatever its name is.
+static void test_other_stages_rows(void **state)
+{
+  struct fixture *fixture = *state;
+  struct db *db = NULL;
+  struct error error = {0};
+  assert_int_equal(run_toy(fixture, NULL), 0);
+  assert_int_equal(db_open(&db, fixture->manifest, DB_EXISTING, &error), OK);
+  for (const char **name = (const char *[]){"other", "../../etc/passwd", NULL}; *name; name++)
+    assert_int_equal(db_run(db, &error,
+                            "INSERT INTO stage_log (stage, arguments, state, threads, version, pid, started_at)"
+                            " VALUES (?, '[]', 'running', 1, '', 1, 0)",
+                            "t", *name),
+                     OK);
+  db_close(db);
+  assert_int_equal(run_toy(fixture, NULL), 0);
+  assert_log(fixture, 2, "state", "interrupted");
+  assert_log(fixture, 3, "state", "interrupted");
+}
+
 static void test_second_copy_is_refused(void **state)
 {
   struct fixture *fixture = *state;
@@ -409,6 +429,7 @@ int main(void)
       cmocka_unit_test_setup_teardown(test_interruption, set_up, tear_down),
       cmocka_unit_test_setup_teardown(test_second_signal_ends_at_once, set_up, tear_down),
       cmocka_unit_test_setup_teardown(test_killed_stage, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(test_other_stages_rows, set_up, tear_down),
       cmocka_unit_test_setup_teardown(test_second_copy_is_refused, set_up, tear_down),
       cmocka_unit_test_setup_teardown(test_full_stdout, set_up, tear_down),
       cmocka_unit_test(test_key),
