@@ -82,7 +82,8 @@ $(BUILD)/stages/%: $(BUILD)/stages/%.c.o $(LIB)
 $(BUILD)/tests/%: $(BUILD)/tests/unit/%.c.o $(LIB)
 	$(CC) $(LDFLAGS) $< $(LIB) $(LDLIBS) -lcmocka -o $@
 
-# Programs for the people who work on this one: build/tools/engine_profile says where an engine's time goes.
+# Programs for the people who work on this one: build/tools/engine_profile says where an engine's time goes,
+# make_manifest makes what a report can be drawn from.
 $(BUILD)/tools/%: $(BUILD)/tests/tools/%.c.o $(LIB)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) $< $(LIB) $(LDLIBS) -o $@
@@ -103,6 +104,14 @@ $(BUILD)/generated/views_sql.h: reports/views.sql
 $(BUILD)/generated/%_sql.h:
 	@mkdir -p $(@D)
 	@{ echo 'static const char $*_sql[] ='; sed 's/\\/\\\\/g; s/"/\\"/g; s/^/"/; s/$$/\\n"/' $<; echo ';'; } > $@
+
+# So do the report's gnuplot scripts: {"page.gp", "..."}, ...
+REPORT_SCRIPTS := $(sort $(wildcard reports/*.gp))
+$(BUILD)/pipeline/report/drawing.c.o: $(BUILD)/generated/reports_gp.h
+$(BUILD)/generated/reports_gp.h: $(REPORT_SCRIPTS)
+	@mkdir -p $(@D)
+	@{ echo 'static const struct { const char *name, *text; } report_scripts[] = {'; for script in $^; do \
+	  echo "{\"$${script##*/}\","; sed 's/\\/\\\\/g; s/"/\\"/g; s/^/"/; s/$$/\\n"/' $$script; echo '},'; done; echo '};'; } > $@
 
 # Objects are made anew when the flags change (SANITIZE=, OPT=, CC=).
 FLAGS := $(CC) $(CFLAGS) $(CPPFLAGS) | $(CXX) $(CXXFLAGS) | $(LDFLAGS)
@@ -155,7 +164,7 @@ TEST_NEEDS := $(BUILD)/omp/libgomp.so.1
 endif
 
 .PHONY: test
-test: $(UNIT_PROGRAMS) $(STAGE_PROGRAMS) $(TEST_NEEDS)
+test: $(UNIT_PROGRAMS) $(STAGE_PROGRAMS) $(BUILD)/tools/make_manifest $(TEST_NEEDS)
 	@env -u MAKEFLAGS -u MAKELEVEL -u CONFIG -u DATA -u WORK -u THREADS -u SET -u RUN $(TEST_ENVIRONMENT) BUILD=$(BUILD) \
 	  tests/tools/run-tests $(BUILD)/test-logs $(UNIT_PROGRAMS) $(sort $(wildcard tests/e2e/*.bats))
 
@@ -204,5 +213,5 @@ c-objects: $(filter %.c.o,$(LIB_OBJECTS))
 clean:
 	rm -rf $(BUILD)
 
--include $(LIB_OBJECTS:.o=.d) $(STAGES:%=$(BUILD)/stages/%.c.d) $(UNIT_TESTS:%=$(BUILD)/tests/unit/%.c.d)
+-include $(LIB_OBJECTS:.o=.d) $(STAGES:%=$(BUILD)/stages/%.c.d) $(UNIT_TESTS:%=$(BUILD)/tests/unit/%.c.d) $(TOOLS:$(BUILD)/tools/%=$(BUILD)/tests/tools/%.c.d)
 .SECONDARY:

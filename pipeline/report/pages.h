@@ -1,0 +1,28 @@
+// The pages of a report. Each takes a page that is not begun, with its number, and draws it whole; they return
+// page->status.
+#ifndef REPORT_PAGES_H
+#define REPORT_PAGES_H
+
+#include "report/page.h"
+#include "report/report.h"
+
+struct config;
+
+enum { PARTS_LIMIT = 4 };
+
+enum status summary_page(struct page *page, int number, const struct report *report, const struct config *config);
+enum status curves_page(struct page *page, int number, const struct report *report);
+enum status throughput_page(struct page *page, int number, const struct report *report);
+
+enum status confusion_page(struct page *page, int number, const struct report *report, const char *part,
+                           bool normalised);
+enum status classes_page(struct page *page, int number, const struct report *report, const char *part);
+enum status pairs_page(struct page *page, int number, const struct report *report, const char *part);
+
+enum status mistakes_page(struct page *page, int number, const struct report *report, const char *part);
+
+// The training images as epoch 1 saw them, augmented by the code that training uses. `config` is the run's own; NULL:
+// unknown.
+enum status training_page(struct page *page, int number, const struct report *report, const struct config *config);
+
+#endif

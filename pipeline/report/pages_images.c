@@ -1,0 +1,261 @@
+// The pages with pictures: the surest mistakes, and what training saw.
+#include "report/pages.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "config.h"
+#include "core/mem.h"
+#include "image/codec.h"
+#include "loader.h"
+#include "report/sheet.h"
+#include "report/text.h"
+#include "settings.h"
+
+enum { CELL = 128, FILE_LIMIT = DECODE_FILE_LIMIT };
+
+// Kinds of a caption's lines; sheet.gp's.
+enum caption { CAPTION_MISTAKE, CAPTION_DETAIL, CAPTION_LABEL };
+
+struct contact {
+  struct sheet sheet;
+  FILE *captions;
+  size_t upper, lower; // characters that fit under a thumbnail
+};
+
+static void contact_begin(struct page *page, struct contact *contact, int count, int cell)
+{
+  memset(contact, 0, sizeof *contact);
+  contact->captions = page_file(page, "captions");
+  if (page->status) return;
+  page->status = sheet_init(&contact->sheet, count, cell, page->error);
+  // The width of a cell on paper in points; a character of the upper line is about 5.1 wide, of the lower one 2.9.
+  double points = 790.0 / contact->sheet.columns;
+  double tall = 476.0 / contact->sheet.rows * contact->sheet.step_x / contact->sheet.step_y;
+  if (tall < points) points = tall;
+  contact->upper = (size_t)(0.84 * points / 5.1);
+  contact->lower = (size_t)(0.84 * points / 2.9);
+}
+
+static void contact_caption(struct contact *contact, int index, enum caption kind, const char *text)
+{
+  int x, y;
+  char clipped[512];
+  bool detail = kind == CAPTION_DETAIL;
+  sheet_place(&contact->sheet, index, &x, &y);
+  text_clip(clipped, sizeof clipped, text, detail ? contact->lower : contact->upper, detail);
+  fprintf(contact->captions, "%d\t%d\t%.2f\t", (int)kind, x, y + contact->sheet.cell * (detail ? 1.24 : 1.1));
+  cell_text(contact->captions, clipped, '\n');
+}
+
+static void contact_end(struct page *page, struct contact *contact)
+{
+  page_file_close(page, contact->captions);
+  FILE *file = page_file(page, "sheet");
+  if (file) {
+    const struct image *image = &contact->sheet.image;
+    fwrite(image->pixels, IMAGE_CHANNELS, (size_t)image->width * (size_t)image->height, file);
+    page_number(page, "sheet_width", image->width);
+    page_number(page, "sheet_height", image->height);
+  }
+  page_file_close(page, file);
+  sheet_release(&contact->sheet);
+}
+
+// --- mistakes
+// ----------------------------------------------------------------------------------------------------------
+
+struct mistake {
+  int64_t image;
+  double confidence;
+  char label[128], predicted[128], path[512];
+};
+
+// Reads a source image as the dataset has it. Anything that goes wrong is the picture's, not the report's.
+static bool read_source(struct db *db, struct decoder *decoder, int64_t id, struct image *picture)
+{
+  struct query *query = NULL;
+  uint8_t *bytes = NULL;
+  uint64_t size = 0;
+  int root = -1, file = -1;
+  enum image_format format;
+  enum status status = query_open(&query, db,
+                                  "SELECT CAST(root AS TEXT), CAST(path AS TEXT) FROM image JOIN dataset ON dataset.id "
+                                  "= image.dataset WHERE image.id = ?",
+                                  NULL);
+  if (!status) status = query_bind(query, NULL, "i", id);
+  if (!status && query_next(query, &status, NULL)) {
+    root = open(query_text(query, 0), O_PATH | O_DIRECTORY | O_CLOEXEC);
+    status = root < 0 ? FAILED : file_open_beneath(&file, &size, root, query_text(query, 1), NULL);
+  }
+  bool read = !status && file >= 0 && size > 0 && size <= FILE_LIMIT && (bytes = malloc(size)) != NULL &&
+              file_read_exactly(file, bytes, size, "", NULL) == OK &&
+              decode(decoder, bytes, size, picture, &format, NULL) == OK;
+  query_close(query);
+  free(bytes);
+  if (file >= 0) close(file);
+  if (root >= 0) close(root);
+  return read;
+}
+
+// The surest mistake of each label first, then each label's next one.
+static int find_mistakes(struct page *page, const struct report *report, const char *part, struct mistake *mistakes)
+{
+  char sql[512];
+  snprintf(
+      sql, sizeof sql,
+      "SELECT image, label, predicted, confidence, path FROM (SELECT *, row_number() OVER (PARTITION BY label ORDER BY "
+      "confidence DESC, image) AS place FROM misclassified WHERE run = ?1 AND part = ?2) ORDER BY place, confidence "
+      "DESC, image "
+      "LIMIT %d",
+      report->samples);
+  int count = 0;
+  struct query *query = page_query(page, sql, report->run.name, part);
+  for (; count < report->samples && page_next(page, query); count++) {
+    mistakes[count].image = query_integer(query, 0);
+    mistakes[count].confidence = query_real(query, 3);
+    snprintf(mistakes[count].label, sizeof mistakes->label, "%s", query_text(query, 1));
+    snprintf(mistakes[count].predicted, sizeof mistakes->predicted, "%s", query_text(query, 2));
+    snprintf(mistakes[count].path, sizeof mistakes->path, "%s", query_text(query, 4));
+  }
+  query_close(query);
+  return count;
+}
+
+static void mistake_captions(struct contact *contact, int index, const struct mistake *mistake)
+{
+  char label[256], predicted[256], text[640];
+  size_t limit = contact->upper > 11 ? (contact->upper - 3) / 2 : 4;
+  text_clip(label, sizeof label, mistake->label, limit, 0);
+  text_clip(predicted, sizeof predicted, mistake->predicted, limit, 0);
+  snprintf(text, sizeof text, "%s → %s", label, predicted);
+  contact_caption(contact, index, CAPTION_MISTAKE, text);
+  snprintf(text, sizeof text, "%.0f %%  %s", 100 * mistake->confidence, mistake->path);
+  contact_caption(contact, index, CAPTION_DETAIL, text);
+}
+
+static int draw_mistakes(struct page *page, const struct report *report, const struct mistake *mistakes, int count)
+{
+  struct contact contact;
+  struct decoder *decoder = NULL;
+  struct image picture = {0};
+  int unread = 0;
+  contact_begin(page, &contact, count, CELL);
+  if (!page->status) page->status = decoder_new(&decoder, page->error);
+  for (int i = 0; !page->status && i < count; i++) {
+    bool read = read_source(report->db, decoder, mistakes[i].image, &picture);
+    unread += !read;
+    page->status = sheet_put(&contact.sheet, i, read ? &picture : NULL, page->error);
+    mistake_captions(&contact, i, &mistakes[i]);
+  }
+  image_release(&picture);
+  decoder_free(decoder);
+  contact_end(page, &contact);
+  return unread;
+}
+
+enum status mistakes_page(struct page *page, int number, const struct report *report, const char *part)
+{
+  char title[128];
+  void *memory = NULL;
+  snprintf(title, sizeof title, "Wrong images, %s", part);
+  page_begin(page, number, title);
+  if (!page->status)
+    page->status =
+        mem_zeroed(&memory, (size_t)report->samples, sizeof(struct mistake), "the report's mistakes", page->error);
+  struct mistake *mistakes = memory;
+  int count = page->status ? 0 : find_mistakes(page, report, part, mistakes);
+  if (!count) return free(mistakes), page_say(page, "No image of this part is misclassified.");
+  int unread = draw_mistakes(page, report, mistakes, count);
+  free(mistakes);
+  char missing[96] = "";
+  if (unread) snprintf(missing, sizeof missing, " %d source images could not be read: grey.", unread);
+  page_words(page, SUBTITLE, 0.03, 0.91,
+             "Label → prediction and its confidence, the surest mistake of each label first.%s", missing);
+  return page_draw(page, "sheet.gp", NULL);
+}
+
+// --- training images
+// ---------------------------------------------------------------------------------------------------
+
+// The name of an image's class and its path, for a caption; the query is kept open over the images.
+static void describe(struct page *page, struct query *query, int64_t image, char *label, char *path, size_t size)
+{
+  label[0] = path[0] = '\0';
+  if (!page->status) page->status = query_bind(query, page->error, "i", image);
+  if (!page_next(page, query)) return;
+  snprintf(label, size, "%s", query_text(query, 0));
+  snprintf(path, size, "%s", query_text(query, 1));
+}
+
+static void draw_training(struct page *page, struct loader *loader, int count)
+{
+  static const char sql[] = "SELECT class.name, image.shown FROM image JOIN class ON class.dataset = image.dataset "
+                            "AND class.ordinal = image.label WHERE image.id = ?";
+  struct contact contact;
+  struct query *query = NULL;
+  struct image pixels = {0};
+  int side = loader_size(loader);
+  contact_begin(page, &contact, count, side < CELL ? side : CELL);
+  if (!page->status) page->status = image_init(&pixels, side, side, page->error);
+  if (!page->status) page->status = query_open(&query, page->db, sql, page->error);
+  for (int i = 0; !page->status && i < count; i++) {
+    char label[512], path[512];
+    size_t index = (size_t)i * loader_images(loader) / (size_t)count;
+    loader_fetch(loader, 1, index, pixels.pixels);
+    page->status = sheet_put(&contact.sheet, i, &pixels, page->error);
+    describe(page, query, loader_image_id(loader, index), label, path, sizeof label);
+    contact_caption(&contact, i, CAPTION_LABEL, label);
+    contact_caption(&contact, i, CAPTION_DETAIL, path);
+  }
+  query_close(query);
+  image_release(&pixels);
+  contact_end(page, &contact);
+}
+
+static const char *how(const struct config *config)
+{
+  const char *mode = config ? config_text(config, "augment.mode") : "";
+  if (!strcmp(mode, "online")) return "augmented on the fly, drawn again by the code that training uses";
+  if (!strcmp(mode, "copies")) return "augmented copies, from the files that training read";
+  return "not augmented: the resized images themselves";
+}
+
+// The set, in the footer: what a person asks to see all of it.
+static void show_query(struct page *page, const struct report *report)
+{
+  struct query *query =
+      page_query(page, "SELECT path, label, variant, parameters FROM training_images WHERE run = ?1 LIMIT 24",
+                 report->run.name, NULL);
+  query_close(query);
+}
+
+enum status training_page(struct page *page, int number, const struct report *report, const struct config *config)
+{
+  struct augment_recipe recipe = {0};
+  struct loader *loader = NULL;
+  struct error why = {.text = ""};
+  bool online = config && !strcmp(config_text(config, "augment.mode"), "online");
+  if (online) recipe = settings_augment(config);
+  page_begin(page, number, "Training images");
+  if (page->status) return page_draw(page, NULL, NULL);
+  show_query(page, report);
+  const struct loader_options options = {.tensor_set = report->run.tensor_set,
+                                         .split = report->run.split,
+                                         .part = "train",
+                                         .augment = online ? &recipe : NULL,
+                                         .seed = (uint64_t)report->run.seed};
+  if (loader_open(&loader, report->db, report->folder, &options, &why) != OK)
+    return page_say(page, "They cannot be drawn: %s", why.text);
+  size_t images = loader_images(loader);
+  int count = images < (size_t)report->samples ? (int)images : report->samples;
+  if (count) draw_training(page, loader, count);
+  int side = loader_size(loader);
+  loader_close(loader);
+  if (!count) return page_say(page, "The training part has no images.");
+  page_words(page, SUBTITLE, 0.03, 0.91, "%d of %zu as epoch 1 saw them, %d x %d, %s", count, images, side, side,
+             how(config));
+  return page_draw(page, "sheet.gp", NULL);
+}

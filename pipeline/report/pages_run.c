@@ -1,0 +1,242 @@
+// The pages about the run itself: summary, curves, throughput.
+#include "report/pages.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "config.h"
+#include "config_keys.h"
+#include "report/text.h"
+
+static const double line = 0.026;
+
+static double real_or_nan(struct query *query, int column)
+{
+  return query_is_null(query, column) ? NAN : query_real(query, column);
+}
+
+// --- summary
+// -----------------------------------------------------------------------------------------------------------
+
+static double summary_items(struct page *page, const struct report *report, double y)
+{
+  struct query *query =
+      page_query(page, "SELECT item, value FROM run_summary WHERE run = ?1 ORDER BY place", report->run.name, NULL);
+  while (page_next(page, query)) {
+    const char *value = query_text(query, 1);
+    bool is_digest = strlen(value) == DIGEST_TEXT - 1 && !strchr(value, ' ');
+    page_words(page, GREY, 0.03, y, "%s", query_text(query, 0));
+    for (bool first = true; first || *value; first = false, y -= line) {
+      size_t length = text_line(value, 78);
+      page_words(page, is_digest ? MONO : BODY, 0.13, y, "%.*s", (int)length, value);
+      value += length;
+      while (*value == ' ') value++;
+    }
+  }
+  query_close(query);
+  return y;
+}
+
+static void summary_metrics(struct page *page, const struct report *report, double y)
+{
+  struct query *query = page_query(page, "SELECT part, name, value, low, high, images FROM run_metrics WHERE run = ?1",
+                                   report->run.name, NULL);
+  char part[32] = "";
+  int rows = 0;
+  for (; page_next(page, query); rows++) {
+    if (strcmp(part, query_text(query, 0))) {
+      if (part[0]) y -= line * 0.6;
+      snprintf(part, sizeof part, "%s", query_text(query, 0));
+      page_words(page, HEAD, 0.62, y, "%s", part);
+      page_words(page, GREY_NUMBER, 0.86, y, "%lld images", (long long)query_integer(query, 5));
+      page_words(page, GREY, 0.88, y, "95 %% interval");
+      y -= line;
+    }
+    char name[48];
+    snprintf(name, sizeof name, "%s", query_text(query, 1));
+    char *at = name;
+    for (; *at; at++)
+      if (*at == '_') *at = ' ';
+    if ((at = strstr(name, " f1"))) at[1] = 'F';
+    page_words(page, BODY, 0.62, y, "%s", name);
+    page_words(page, NUMBER, 0.86, y, "%.4f", query_real(query, 2));
+    if (!query_is_null(query, 3))
+      page_words(page, GREY, 0.88, y, "%.4f – %.4f", query_real(query, 3), query_real(query, 4));
+    y -= line;
+  }
+  query_close(query);
+  if (!rows) page_words(page, GREY, 0.62, y, "Not evaluated yet.");
+}
+
+// Accuracies in large figures, side by side.
+static void summary_figures(struct page *page, const struct report *report, double y)
+{
+  struct query *query = page_query(
+      page,
+      "SELECT val_accuracy, val_low, val_high, test_accuracy, test_low, test_high FROM leaderboard WHERE run = ?1",
+      report->run.name, NULL);
+  if (page_next(page, query)) {
+    double x = 0.62;
+    for (int i = 0; i < 2; i++) {
+      if (query_is_null(query, 3 * i)) continue;
+      page_words(page, FIGURE, x, y, "%.1f %%", 100 * query_real(query, 3 * i));
+      page_words(page, GREY, x, y - 0.05, i ? "test accuracy" : "validation accuracy");
+      if (!query_is_null(query, 3 * i + 1))
+        page_words(page, GREY, x, y - 0.05 - line, "95 %% interval %.1f – %.1f %%", 100 * query_real(query, 3 * i + 1),
+                   100 * query_real(query, 3 * i + 2));
+      x += 0.18;
+    }
+  }
+  query_close(query);
+}
+
+static void summary_settings(struct page *page, const struct config *config, double y)
+{
+  struct config *defaults = NULL;
+  page_words(page, HEAD, 0.03, y, "Settings other than the defaults");
+  if (!config || config_load(&defaults, NULL, NULL, 0, NULL) != OK) {
+    page_words(page, GREY, 0.03, y - line, "The run's configuration is of another version of this program.");
+    return;
+  }
+  int shown = 0;
+  for (size_t i = 0; i < config_key_count; i++) {
+    char ours[512], fallback[512], clipped[160];
+    config_value_text(config, config_keys[i].name, ours, sizeof ours);
+    config_value_text(defaults, config_keys[i].name, fallback, sizeof fallback);
+    if (strcmp(ours, fallback) == 0 || strcmp(config_keys[i].name, "name") == 0) continue;
+    double x = 0.03 + 0.31 * (shown % 3), at = y - line * (1 + shown / 3);
+    if (at < 0.11) break;
+    text_clip(clipped, sizeof clipped, ours, 30, 1);
+    page_words(page, GREY, x, at, "%s", config_keys[i].name);
+    page_words(page, BODY, x + 0.13, at, "%s", clipped);
+    shown++;
+  }
+  if (!shown) page_words(page, GREY, 0.03, y - line, "None.");
+  config_free(defaults);
+}
+
+enum status summary_page(struct page *page, int number, const struct report *report, const struct config *config)
+{
+  char title[RUN_NAME_LIMIT + 8];
+  snprintf(title, sizeof title, "Run %s", report->run.name);
+  page_begin(page, number, title);
+  double y = summary_items(page, report, 0.88);
+  summary_figures(page, report, 0.87);
+  summary_metrics(page, report, 0.74);
+  summary_settings(page, config, y - line);
+  return page_draw(page, NULL, NULL);
+}
+
+// --- curves
+// ------------------------------------------------------------------------------------------------------------
+
+struct curve {
+  int epochs, best;
+  double first_lr, best_loss, best_accuracy;
+  bool constant_lr, validated;
+};
+
+static void curve_add(struct curve *curve, struct query *query)
+{
+  double lr = query_real(query, 5);
+  if (!curve->epochs++) curve->first_lr = lr;
+  if (lr != curve->first_lr) curve->constant_lr = false;
+  if (!query_is_null(query, 3)) curve->validated = true;
+  if (!query_integer(query, 6)) return;
+  curve->best = (int)query_integer(query, 0);
+  curve->best_loss = real_or_nan(query, 3);
+  curve->best_accuracy = real_or_nan(query, 4);
+}
+
+enum status curves_page(struct page *page, int number, const struct report *report)
+{
+  struct curve curve = {.constant_lr = true};
+  page_begin(page, number, "Learning curves");
+  FILE *file = page_file(page, "curve");
+  struct query *query = page_query(
+      page,
+      "SELECT epoch, train_loss, train_accuracy, val_loss, val_accuracy, lr, best FROM learning_curve WHERE run = ?1",
+      report->run.name, NULL);
+  while (page_next(page, query)) {
+    for (int column = 0; column < 7; column++) cell_number(file, real_or_nan(query, column), column < 6 ? '\t' : '\n');
+    curve_add(&curve, query);
+  }
+  query_close(query);
+  page_file_close(page, file);
+  if (!curve.epochs) return page_say(page, "No epoch of run %s is finished yet.", report->run.name);
+  if (curve.best && curve.validated)
+    page_words(page, SUBTITLE, 0.03, 0.905, "Best epoch %d of %d: validation accuracy %.4f, loss %.4f", curve.best,
+               curve.epochs, curve.best_accuracy, curve.best_loss);
+  page_number(page, "best", curve.best);
+  page_number(page, "epochs", curve.epochs);
+  page_number(page, "constant_lr", curve.constant_lr);
+  page_number(page, "validated", curve.validated);
+  return page_draw(page, "curves.gp", NULL);
+}
+
+// --- throughput
+// --------------------------------------------------------------------------------------------------------
+
+// Right ends of the columns of numbers; left ends of those of words.
+static const struct {
+  const char *head;
+  bool number;
+  double x;
+} columns[] = {{"stage", false, 0.03},  {"subject", false, 0.11},      {"images", true, 0.33},
+               {"seconds", true, 0.41}, {"images/s", true, 0.50},      {"MiB", true, 0.72},
+               {"threads", true, 0.79}, {"started (UTC)", false, 0.82}};
+enum { COLUMNS = sizeof columns / sizeof *columns };
+
+// The subject of the stages that come before training.
+static void dataset_name(struct page *page, const struct report *report, char *out, size_t size)
+{
+  struct query *query = NULL;
+  out[0] = '\0';
+  if (page->status) return;
+  page->status = query_open(&query, page->db, "SELECT name FROM dataset WHERE id = ?", page->error);
+  if (!page->status) page->status = query_bind(query, page->error, "i", report->run.dataset);
+  if (page_next(page, query)) snprintf(out, size, "%s", query_text(query, 0));
+  query_close(query);
+}
+
+static void throughput_row(struct page *page, struct query *query, double y)
+{
+  char text[160];
+  for (int c = 0; c < COLUMNS; c++) {
+    if (c == 3 || c == 4 || c == 5)
+      snprintf(text, sizeof text, c == 3 ? "%.1f" : "%.0f", query_real(query, c));
+    else
+      text_clip(text, sizeof text, query_text(query, c), 20, 1);
+    page_words(page, columns[c].number ? NUMBER : BODY, columns[c].x, y, "%s", text);
+  }
+}
+
+enum status throughput_page(struct page *page, int number, const struct report *report)
+{
+  static const char sql[] =
+      "SELECT stage, subject, images, seconds, images_per_second, peak_memory_mib, threads, started_at FROM throughput "
+      "WHERE subject IN (?1, ?2) LIMIT 24";
+  char dataset[512];
+  page_begin(page, number, "Throughput and memory");
+  page_words(
+      page, SUBTITLE, 0.03, 0.905,
+      "Executions that worked on images, the newest first; bars are images per second, on a scale of logarithms");
+  for (int c = 0; c < COLUMNS; c++)
+    page_words(page, columns[c].number ? GREY_NUMBER : GREY, columns[c].x, 0.865, "%s", columns[c].head);
+  dataset_name(page, report, dataset, sizeof dataset);
+  FILE *file = page_file(page, "bars");
+  struct query *query = page_query(page, sql, report->run.name, dataset);
+  double y = 0.865;
+  int rows = 0;
+  for (; page_next(page, query); rows++) {
+    y -= 0.0305;
+    throughput_row(page, query, y);
+    double rate = query_real(query, 4), length = rate > 1 ? log10(rate) / 5 * 0.15 : 0;
+    fprintf(file, "0.51\t%.5f\t%.5f\t0.006\n", y, length < 0.15 ? length : 0.15);
+  }
+  query_close(query);
+  page_file_close(page, file);
+  if (!rows) return page_say(page, "No stage has logged work on this run or its dataset.");
+  fputs("bar_colour = tint(sky, 0.6)\n", page->script);
+  return page_draw(page, "bars.gp", NULL);
+}

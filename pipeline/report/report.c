@@ -1,0 +1,170 @@
+#include "report/report.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "config.h"
+#include "report/pages.h"
+
+#define MAIN_SCRIPT "report.gp"
+
+static const char *const parts_in_order[PARTS_LIMIT] = {"val", "test", "outside", "train"};
+
+static const struct {
+  const char *name;
+  bool of_evaluation; // there only if there are predictions
+} outputs[] = {
+    {"report.pdf", false}, {"results.png", false}, {"confusion_matrix.pdf", true}, {"confusion_matrix.png", true}};
+
+static enum status find_parts(const struct report *report, const char *parts[PARTS_LIMIT], int *count,
+                              struct error *error)
+{
+  enum status status = OK;
+  *count = 0;
+  for (int i = 0; !status && i < PARTS_LIMIT; i++) {
+    int64_t one;
+    bool found = false;
+    status = db_integer(report->db, &one, &found, error, "SELECT 1 FROM prediction WHERE run = ? AND part = ? LIMIT 1",
+                        "it", report->run.id, parts_in_order[i]);
+    if (found) parts[(*count)++] = parts_in_order[i];
+  }
+  return status;
+}
+
+// The run's own configuration, as the manifest has it; *out stays NULL where this program does not understand it any
+// more.
+static enum status load_config(struct config **out, const struct report *report, struct drawing *drawing,
+                               struct error *error)
+{
+  struct query *query = NULL;
+  FILE *file = NULL;
+  char path[PATH_LIMIT];
+  enum status status = query_open(&query, report->db, "SELECT config FROM run WHERE id = ?", error);
+  if (!status) status = query_bind(query, error, "i", report->run.id);
+  if (!status) status = drawing_file(&file, drawing, "config.yaml", error);
+  if (!status && query_next(query, &status, error)) fputs(query_text(query, 0), file);
+  enum status closed = drawing_file_close(file, "config.yaml", status ? NULL : error);
+  query_close(query);
+  if (!status) status = closed;
+  if (!status) status = path_join(path, drawing->folder, "config.yaml", error);
+  if (!status && config_load(out, path, NULL, 0, NULL) != OK) *out = NULL;
+  return status;
+}
+
+// A terminal of A4 landscape; `style.gp` is loaded after it because some of it belongs to the terminal.
+static void begin_output(FILE *script, const char *terminal, const char *name)
+{
+  fprintf(script, "set terminal %s font \"DejaVu Sans,10\" noenhanced\nset output '%s'\nload 'style.gp'\n", terminal,
+          name);
+}
+
+#define PDF "pdfcairo size 29.7cm,21cm fontscale 0.87"
+#define PNG "pngcairo size 2339,1654 fontscale 1.8 linewidth 2 pointscale 2"
+
+// The pages of one part; the first part's matrix is also drawn by itself.
+static enum status part_pages(struct page *page, int *number, const struct report *report, const char *part)
+{
+  enum status status = confusion_page(page, ++*number, report, part, false);
+  if (!status) status = confusion_page(page, ++*number, report, part, true);
+  if (!status) status = classes_page(page, ++*number, report, part);
+  if (!status) status = pairs_page(page, ++*number, report, part);
+  return status ? status : mistakes_page(page, ++*number, report, part);
+}
+
+static enum status no_evaluation_page(struct page *page, int number, const struct report *report)
+{
+  page_begin(page, number, "Evaluation");
+  return page_say(page, "Run %s has no predictions yet: `build/stages/evaluate` makes them.", report->run.name);
+}
+
+static enum status all_pages(struct page *page, const struct report *report, const struct config *config,
+                             const char *const *parts, int part_count, int *pages)
+{
+  int number = 0;
+  begin_output(page->script, PDF, "report.pdf");
+  enum status status = summary_page(page, ++number, report, config);
+  if (!status) status = curves_page(page, ++number, report);
+  if (!status && part_count == 0) status = no_evaluation_page(page, ++number, report);
+  for (int i = 0; !status && i < part_count; i++) status = part_pages(page, &number, report, parts[i]);
+  if (!status) status = training_page(page, ++number, report, config);
+  if (!status) status = throughput_page(page, ++number, report);
+  *pages = number;
+
+  begin_output(page->script, PNG, "results.png");
+  if (!status) status = curves_page(page, ++number, report);
+  if (part_count == 0) return status;
+  begin_output(page->script, PDF, "confusion_matrix.pdf");
+  if (!status) status = confusion_page(page, ++number, report, parts[0], false);
+  begin_output(page->script, PNG, "confusion_matrix.png");
+  return status ? status : confusion_page(page, ++number, report, parts[0], false);
+}
+
+static enum status run_folder(char out[PATH_LIMIT], const char *folder, const char *run, struct error *error)
+{
+  char runs[PATH_LIMIT];
+  enum status status = path_join(runs, folder, RUN_FOLDER, error);
+  return status ? status : path_join(out, runs, run, error);
+}
+
+static enum status publish(struct drawing *drawing, const char *folder, bool evaluated, struct error *error)
+{
+  enum status status = OK;
+  for (size_t i = 0; !status && i < sizeof outputs / sizeof *outputs; i++) {
+    char path[PATH_LIMIT];
+    if (outputs[i].of_evaluation && !evaluated) continue;
+    status = path_join(path, folder, outputs[i].name, error);
+    if (!status) status = drawing_publish(drawing, outputs[i].name, path, error);
+  }
+  return status;
+}
+
+enum status report_draw(const struct report *report, int *pages, struct error *error)
+{
+  char folder[PATH_LIMIT];
+  const char *parts[PARTS_LIMIT];
+  int part_count = 0;
+  struct drawing drawing = {.folder = ""};
+  struct config *config = NULL;
+  struct page page = {.drawing = &drawing, .db = report->db, .error = error};
+  enum status status = run_folder(folder, report->folder, report->run.name, error);
+  if (!status) status = folder_make(folder, error);
+  if (!status) status = find_parts(report, parts, &part_count, error);
+  if (!status) status = drawing_open(&drawing, folder, error);
+  if (!status) status = load_config(&config, report, &drawing, error);
+  if (!status) status = drawing_file(&page.script, &drawing, MAIN_SCRIPT, error);
+  if (!status) status = all_pages(&page, report, config, parts, part_count, pages);
+  enum status closed = drawing_file_close(page.script, MAIN_SCRIPT, status ? NULL : error);
+  if (!status) status = closed;
+  if (!status) status = drawing_run(&drawing, MAIN_SCRIPT, error);
+  if (!status) status = publish(&drawing, folder, part_count > 0, error);
+  config_free(config);
+  drawing_close(&drawing);
+  return status;
+}
+
+enum status report_evaluation_digest(struct db *db, int64_t run, char text[DIGEST_TEXT], struct error *error)
+{
+  struct query *query = NULL;
+  struct digest *digest = NULL;
+  enum status status =
+      query_open(&query, db, "SELECT part, name, value, images FROM metric WHERE run = ? ORDER BY part, name", error);
+  if (!status) status = query_bind(query, error, "i", run);
+  if (!status) status = digest_new(&digest, error);
+  while (!status && query_next(query, &status, error))
+    for (int column = 0; column < query_columns(query); column++) {
+      const char *value = query_text(query, column);
+      digest_add(digest, value, strlen(value) + 1);
+    }
+  query_close(query);
+  if (!status) digest_finish(digest, text);
+  digest_free(digest);
+  return status;
+}
+
+bool report_is_there(const char *folder, const char *run)
+{
+  char path[PATH_LIMIT], file[PATH_LIMIT];
+  return run_folder(path, folder, run, NULL) == OK && path_join(file, path, outputs[0].name, NULL) == OK &&
+         access(file, R_OK) == 0;
+}
