@@ -33,8 +33,7 @@ static void run_sql(struct db *db, const char *sql)
   must(db_run(db, &error, sql, ""), &error);
 }
 
-static void predict(struct db *db, int run, const char *part, int first_image, int count, int label,
-                    int predicted)
+static void predict(struct db *db, int run, const char *part, int first_image, int count, int label, int predicted)
 {
   struct error error = {0};
   for (int i = 0; i < count; i++) {
@@ -44,8 +43,8 @@ static void predict(struct db *db, int run, const char *part, int first_image, i
                 "INSERT INTO prediction(run, image, part, label, predicted, confidence, label_confidence, "
                 "label_rank, second, "
                 "second_confidence, loss) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0.1, 1.0)",
-                "iitiirrii", (int64_t)run, (int64_t)(first_image + i), part, (int64_t)label,
-                (int64_t)predicted, confidence, label == predicted ? confidence : 0.1,
+                "iitiirrii", (int64_t)run, (int64_t)(first_image + i), part, (int64_t)label, (int64_t)predicted,
+                confidence, label == predicted ? confidence : 0.1,
                 (int64_t)(label == predicted ? 1
                           : label == 2       ? 4
                                              : 2),
@@ -55,7 +54,8 @@ static void predict(struct db *db, int run, const char *part, int first_image, i
 }
 
 static const char *const rows[] = {
-    "INSERT INTO dataset(id, name, root, fingerprint, images) VALUES (1, 'hands', CAST('/data/hands' AS BLOB), 'f', 19)",
+    "INSERT INTO dataset(id, name, root, fingerprint, images) VALUES (1, 'hands', CAST('/data/hands' AS BLOB), 'f', "
+    "19)",
     "INSERT INTO class VALUES (1, 0, 'A'), (1, 1, 'B'), (1, 2, 'C'), (1, 3, 'D')",
     "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 18) "
     "INSERT INTO image(id, dataset, label, path, shown, status, width, height, bytes, sha256, mtime_ns, "
@@ -143,8 +143,8 @@ static void expect_rows(void **state, const char *sql, const char *expected)
       char *end, number[32];
       double real = strtod(value, &end);
       if (*end == '\0' && strchr(value, '.')) value = (snprintf(number, sizeof number, "%.4f", real), number);
-      used += (size_t)snprintf(text + used, sizeof text - used, "%s%s", value,
-                               c + 1 < query_columns(query) ? "|" : "\n");
+      used +=
+          (size_t)snprintf(text + used, sizeof text - used, "%s%s", value, c + 1 < query_columns(query) ? "|" : "\n");
       assert_true(used < sizeof text);
     }
   must(status, &error);
@@ -187,14 +187,13 @@ static void test_class_metrics(void **state)
 
 static void test_misclassified_has_the_most_confident_first(void **state)
 {
-  expect_rows(
-      state,
-      "SELECT path, label, predicted, confidence, label_confidence, label_rank, second FROM misclassified "
-      "WHERE run = 'first' AND part = 'val' LIMIT 4",
-      "p18.jpg|C|B|0.6800|0.1000|4|A\n"
-      "p17.jpg|C|B|0.6700|0.1000|4|A\n"
-      "p16.jpg|C|B|0.6600|0.1000|4|A\n"
-      "p15.jpg|B|A|0.6500|0.1000|2|B\n");
+  expect_rows(state,
+              "SELECT path, label, predicted, confidence, label_confidence, label_rank, second FROM misclassified "
+              "WHERE run = 'first' AND part = 'val' LIMIT 4",
+              "p18.jpg|C|B|0.6800|0.1000|4|A\n"
+              "p17.jpg|C|B|0.6700|0.1000|4|A\n"
+              "p16.jpg|C|B|0.6600|0.1000|4|A\n"
+              "p15.jpg|B|A|0.6500|0.1000|2|B\n");
   expect_rows(state, "SELECT count(*) FROM misclassified WHERE run = 'first'", "6\n");
 }
 
@@ -228,8 +227,7 @@ static void test_leaderboard_has_finished_runs_with_the_best_first(void **state)
 static void test_small_views(void **state)
 {
   expect_rows(state, "SELECT * FROM quarantine", "hands|\\xff|quarantined|empty: 0 bytes\n");
-  expect_rows(state, "SELECT run, value FROM run_settings WHERE setting = 'train.epochs'",
-              "first|2\nsecond|3\n");
+  expect_rows(state, "SELECT run, value FROM run_settings WHERE setting = 'train.epochs'", "first|2\nsecond|3\n");
   expect_rows(state, "SELECT path, label, tensor_row FROM training_images WHERE run = 'first' ORDER BY path",
               "p1.jpg|A|0\np2.jpg|A|1\n");
   expect_rows(state, "SELECT name, value, low FROM run_metrics WHERE run = 'first' AND part = 'test'",

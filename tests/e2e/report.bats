@@ -1,0 +1,106 @@
+#!/usr/bin/env bats
+# The report stage on manifests as a finished pipeline leaves them (build/tools/make_manifest). Run from the repository's root.
+
+setup() {
+  build="$PWD/${BUILD:-build}"
+  report="$build/stages/report"
+  work="$(mktemp -d)"
+}
+
+teardown() { rm -rf "$work"; }
+
+manifest() { "$build/tools/make_manifest" "$work" "$@"; }
+
+pages() { pdfinfo "$1" | awk '/^Pages:/ { print $2 }'; }
+
+@test "report: draws nine pages, the matrix and the curves, and leaves nothing else" {
+  manifest
+  run "$report" --manifest "$work/manifest.db" --run cnn
+  [ "$status" -eq 0 ]
+  [ "$(pages "$work/runs/cnn/report.pdf")" -eq 9 ]
+  [ "$(pages "$work/runs/cnn/confusion_matrix.pdf")" -eq 1 ]
+  [ "$(ls -A "$work/runs/cnn" | tr '\n' ' ')" = "confusion_matrix.pdf confusion_matrix.png report.pdf results.png " ]
+  [ "$(head -c 4 "$work/runs/cnn/confusion_matrix.png" | tail -c 3)" = PNG ]
+}
+
+@test "report: what a page shows is what its footer's query returns" {
+  manifest
+  "$report" --manifest "$work/manifest.db" --run cnn --quiet
+  text="$(pdftotext -f 6 -l 6 -layout "$work/runs/cnn/report.pdf" -)"
+  query="$(echo "$text" | grep -o 'SELECT.*;')"
+  first="$(sqlite3 "$work/manifest.db" "$query" | head -1 | cut -d'|' -f1,2,3 | tr '|' ' ')"
+  echo "$text" | tr -s ' →' ' ' | grep -q "$first"
+}
+
+@test "report: a second time it is up to date, --force and a lost file draw it again" {
+  manifest
+  "$report" --manifest "$work/manifest.db" --run cnn --quiet
+  run "$report" --manifest "$work/manifest.db" --run cnn
+  [[ "$output" == *"up to date"* ]]
+  run "$report" --manifest "$work/manifest.db" --run cnn --force
+  [[ "$output" == *"9 pages"* ]]
+  rm "$work/runs/cnn/report.pdf"
+  run "$report" --manifest "$work/manifest.db" --run cnn
+  [[ "$output" == *"9 pages"* ]]
+}
+
+@test "report: a new evaluation draws it again and says so" {
+  manifest
+  "$report" --manifest "$work/manifest.db" --run cnn --quiet
+  sqlite3 "$work/manifest.db" "UPDATE metric SET value = 0.5 WHERE run = 1 AND name = 'accuracy'"
+  run "$report" --manifest "$work/manifest.db" --run cnn
+  [[ "$output" == *"evaluation changed"* ]]
+}
+
+@test "report: without --run it takes the run that was finished last" {
+  manifest
+  run "$report" --manifest "$work/manifest.db"
+  [ "$status" -eq 0 ]
+  [ -f "$work/runs/cnn-2/report.pdf" ]
+}
+
+@test "report: an unknown run is an error that lists the runs" {
+  manifest bare
+  run "$report" --manifest "$work/manifest.db" --run nonesuch
+  [ "$status" -eq 1 ]
+  [[ "$output" == *"no run 'nonesuch'; it has: cnn, cnn-2"* ]]
+}
+
+@test "report: a run without epochs and predictions says so on its pages" {
+  manifest bare
+  run "$report" --manifest "$work/manifest.db" --run cnn
+  [ "$status" -eq 0 ]
+  pdftotext "$work/runs/cnn/report.pdf" - | grep -q "No epoch of run cnn is finished yet"
+  pdftotext "$work/runs/cnn/report.pdf" - | grep -q "Run cnn has no predictions yet"
+}
+
+@test "report: hostile class names are printed as they are and run nothing" {
+  manifest hostile
+  strace -f -qq -e trace=execve -e status=successful -o "$work/calls" "$report" --manifest "$work/manifest.db" --run cnn
+  [ "$(grep -c execve "$work/calls")" -eq 2 ] # the stage and gnuplot
+  ! grep -E 'execve\("[^"]*/(sh|bash|dash)"' "$work/calls"
+  [ -z "$(find "$work" -name 'canary*'; find . -maxdepth 1 -name 'canary*')" ]
+  text="$(pdftotext -layout "$work/runs/cnn/report.pdf" -)"
+  for name in '`touch canary`' '$(touch canary)' "a\"b'c" 'new<0A>line' 'x_y^2 {z} @&~' "'; DROP TABLE run; --" 'back\slash\n'; do
+    grep -qF -- "$name" <<<"$text" || { echo "not on a page: $name"; return 1; }
+  done
+  [ "$(sqlite3 "$work/manifest.db" 'SELECT count(*) FROM run')" -eq 2 ]
+}
+
+@test "report: pictures that are gone are grey, tensor files that are gone are said" {
+  manifest
+  rm -r "$work/data" "$work/tensors"
+  run "$report" --manifest "$work/manifest.db" --run cnn
+  [ "$status" -eq 0 ]
+  text="$(pdftotext "$work/runs/cnn/report.pdf" -)"
+  grep -q "24 source images could not be read" <<<"$text"
+  grep -q "They cannot be drawn" <<<"$text"
+}
+
+@test "report: without gnuplot it names the package and leaves no folder" {
+  manifest
+  run env PATH=/nonexistent "$report" --manifest "$work/manifest.db" --run cnn
+  [ "$status" -eq 1 ]
+  [[ "$output" == *"gnuplot-nox"* ]]
+  [ -z "$(ls -A "$work/runs/cnn")" ]
+}
