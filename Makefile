@@ -198,7 +198,7 @@ $(BUILD)/checked/%.h.alone: %.h $(HEADERS) $(BUILD)/flags
 LINTED := $(filter %.c,$(SOURCES))
 lint: $(LINTED:%=$(BUILD)/checked/%.tidy)
 	cppcheck --quiet --std=c11 --language=c --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
-	  --suppress=missingIncludeSystem --suppress=checkersReport -D_GNU_SOURCE -Ipipeline $(LINTED)
+	  --suppressions-list=tests/tools/cppcheck-suppressions -D_GNU_SOURCE -Ipipeline -I$(BUILD)/generated $(LINTED)
 $(BUILD)/checked/%.c.tidy: %.c .clang-tidy $(HEADERS) $(GENERATED) $(BUILD)/flags
 	@mkdir -p $(@D)
 	clang-tidy --quiet $< -- $(CHECK_FLAGS)

@@ -1,3 +1,4 @@
+#define CORE_STATUS_IMPLEMENTATION
 #include "core/status.h"
 
 #include <errno.h>

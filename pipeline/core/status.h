@@ -40,4 +40,17 @@ enum status fail_memory(struct error *error, const char *what, unsigned long lon
 // Puts context and ": " before the message that is there already; returns its status.
 enum status fail_within(struct error *error, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+#if defined __clang_analyzer__ && !defined CORE_STATUS_IMPLEMENTATION
+// clang's analyzer sees one file at a time, and would follow paths on which a failure returns OK.
+static inline enum status status_never_ok(enum status status)
+{
+  if (status == OK) __builtin_unreachable();
+  return status;
+}
+#define fail(...)        status_never_ok(fail(__VA_ARGS__))
+#define fail_errno(...)  status_never_ok(fail_errno(__VA_ARGS__))
+#define fail_memory(...) status_never_ok(fail_memory(__VA_ARGS__))
+#define fail_within(...) status_never_ok(fail_within(__VA_ARGS__))
+#endif
+
 #endif

@@ -24,8 +24,9 @@ struct fixture {
 static int set_up(void **state)
 {
   struct fixture *fixture = calloc(1, sizeof *fixture);
+  if (!fixture) return -1;
   memcpy(fixture->folder, "/tmp/test_config.XXXXXX", sizeof "/tmp/test_config.XXXXXX");
-  if (!fixture || !mkdtemp(fixture->folder)) return -1;
+  if (!mkdtemp(fixture->folder)) return -1;
   snprintf(fixture->path, sizeof fixture->path, "%s/cnn.yaml", fixture->folder);
   *state = fixture;
   return 0;

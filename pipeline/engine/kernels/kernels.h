@@ -77,6 +77,6 @@ struct kernels {
 const struct kernels *kernels_select(enum dtype dtype, const char *cap);
 
 // All tables that this CPU can run, for tests; returns their number.
-size_t kernels_available(const struct kernels *tables[], size_t limit);
+size_t kernels_available(const struct kernels *out[], size_t limit);
 
 #endif
