@@ -122,7 +122,7 @@ $(BUILD)/flags: force | $(filter deps,$(MAKECMDGOALS))
 .PHONY: force
 force:
 
-unit: $(UNIT_PROGRAMS)
+unit: $(UNIT_PROGRAMS) $(TOOLS)
 tools: $(TOOLS)
 
 # --- running --------------------------------------------------------------------------------------------------------------
@@ -164,7 +164,7 @@ TEST_NEEDS := $(BUILD)/omp/libgomp.so.1
 endif
 
 .PHONY: test
-test: $(UNIT_PROGRAMS) $(STAGE_PROGRAMS) $(BUILD)/tools/make_manifest $(TEST_NEEDS)
+test: $(UNIT_PROGRAMS) $(TOOLS) $(STAGE_PROGRAMS) $(BUILD)/tools/make_manifest $(TEST_NEEDS)
 	@env -u MAKEFLAGS -u MAKELEVEL -u CONFIG -u DATA -u WORK -u THREADS -u SET -u RUN $(TEST_ENVIRONMENT) BUILD=$(BUILD) \
 	  tests/tools/run-tests $(BUILD)/test-logs $(UNIT_PROGRAMS) $(sort $(wildcard tests/e2e/*.bats))
 
@@ -175,7 +175,7 @@ $(BUILD)/omp/libgomp.so.1:
 
 # --- habits -------------------------------------------------------------------------------------------------------------
 HEADERS := $(shell find pipeline -name '*.h')
-SOURCES := $(HEADERS) $(LIB_SOURCES) $(wildcard stages/*.[ch] tests/unit/*.[ch])
+SOURCES := $(HEADERS) $(LIB_SOURCES) $(wildcard stages/*.[ch] tests/unit/*.[ch] tests/tools/*.c)
 # The compiler's flags without what only a build needs; banned.h also brings headers, which would hide a missing include.
 CHECK_FLAGS = $(filter-out -MMD -MP,$(subst -include core/banned.h,,$(CFLAGS)))
 GENERATED := $(BUILD)/generated/schema_sql.h $(BUILD)/generated/views_sql.h
