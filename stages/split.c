@@ -55,27 +55,21 @@ static enum status assign(struct work *work, const struct config *config, struct
   return status;
 }
 
-// Names the classes without an image in `part` in one line: a thing to know, not a failure.
+// Names the classes without an image in `part` in one line: a thing to know, not a failure. (Ingest takes no empty
+// class.)
 static void warn_of_classes(struct stage *stage, const struct work *work, enum part part)
 {
   enum { NAMED = 8 };
   char names[512] = "";
   size_t used = 0, without = 0;
   for (size_t c = 0; c < work->class_count; c++) {
-    const size_t *of = work->of_class[c];
-    bool empty = of[PART_TRAIN] + of[PART_VAL] + of[PART_TEST] == 0;
-    if (of[part] || (part != PART_TRAIN && empty)) continue; // an empty class is told once, with train
+    if (work->of_class[c][part]) continue;
     if (without++ < NAMED && used < sizeof names)
       used += (size_t)snprintf(names + used, sizeof names - used, "%s%.60s", used ? ", " : "", work->classes[c]);
   }
-  if (!without) return;
-  const char *more = without > NAMED ? ", ..." : "";
-  if (part == PART_TRAIN)
-    stage_warn(stage, "%zu of %zu classes have no usable image and cannot be learned: %s%s", without, work->class_count,
-               names, more);
-  else
+  if (without)
     stage_warn(stage, "%zu of %zu classes have too few images to have one in %s: %s%s", without, work->class_count,
-               part_name(part), names, more);
+               part_name(part), names, without > NAMED ? ", ..." : "");
 }
 
 static void show_counts(struct stage *stage, const struct work *work, const struct split_found *split)
@@ -119,9 +113,8 @@ static enum status make(struct stage *stage, struct work *work, struct stage_key
   status = split_insert(db, &row, work->images, work->parts, work->count, &split, error);
   if (status) return status;
   stage_count(stage, work->count, clock_seconds() - started);
-  for (enum part part = PART_TRAIN; part < PART_COUNT; part++)
-    if (part == PART_TRAIN || config_real(config, part == PART_VAL ? "split.val" : "split.test") > 0)
-      warn_of_classes(stage, work, part);
+  if (config_real(config, "split.val") > 0) warn_of_classes(stage, work, PART_VAL);
+  if (config_real(config, "split.test") > 0) warn_of_classes(stage, work, PART_TEST);
   show_counts(stage, work, &split);
   return OK;
 }
