@@ -212,7 +212,7 @@ static void plan_scratch(struct conv_op *conv, const struct op_context *context)
   }
   if (context->training) {
     conv->zip_at = at;
-    at += native_aligned(conv->k->transposed_scratch(conv->strip, filters, size * channels));
+    at += native_aligned(conv->k->transposed_scratch(conv->strip, filters, size * size * channels));
   }
   if (context->training && conv->spec.input_gradient) {
     size_t pixels = w->size == 1 ? conv->strip : (size_t)w->x.w;

@@ -112,7 +112,7 @@ static void check_transposed(const struct kernels *kernels, struct rng *rng)
   struct rows rows = {.segments = segments, .k = k, .stride = stride};
   for (size_t s = 0; s < segments; s++) rows.base[s] = map_from(&a, s * segment);
   void *scratch = NULL;
-  assert_int_equal(mem_aligned(&scratch, 1, kernels->transposed_scratch(m, n, k), "scratch", NULL), OK);
+  assert_int_equal(mem_aligned(&scratch, 1, kernels->transposed_scratch(m, n, segments * k), "scratch", NULL), OK);
   kernels->product_transposed(m, n, &rows, b.elements, b_stride, sum.elements, scratch);
   kernels->column_sums(m, n, b.elements, b_stride, bias.elements);
   for (size_t j = 0; j < n; j++) {
