@@ -164,7 +164,7 @@ TEST_NEEDS := $(BUILD)/omp/libgomp.so.1
 endif
 
 .PHONY: test
-test: $(UNIT_PROGRAMS) $(TOOLS) $(STAGE_PROGRAMS) $(BUILD)/tools/make_manifest $(TEST_NEEDS)
+test: $(UNIT_PROGRAMS) $(TOOLS) $(STAGE_PROGRAMS) $(TEST_NEEDS)
 	@env -u MAKEFLAGS -u MAKELEVEL -u CONFIG -u DATA -u WORK -u THREADS -u SET -u RUN $(TEST_ENVIRONMENT) BUILD=$(BUILD) \
 	  tests/tools/run-tests $(BUILD)/test-logs $(UNIT_PROGRAMS) $(sort $(wildcard tests/e2e/*.bats))
 

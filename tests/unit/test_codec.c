@@ -4,6 +4,7 @@
 #include "image/exif.h"
 
 #include <setjmp.h>
+#include <spng.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -295,6 +296,62 @@ static void grey_becomes_rgb(void **state)
   for (size_t i = 0; i < 8 * 8 * 3; i++) assert_int_equal(f->image.pixels[i], 128);
 }
 
+// One pixel in the PNG kind of these samples, refused or decoded.
+static void decode_pixel(struct fixture *f, uint8_t type, uint8_t depth, const void *samples, size_t length)
+{
+  spng_ctx *png = spng_ctx_new(SPNG_CTX_ENCODER);
+  struct spng_ihdr header = {.width = 1, .height = 1, .bit_depth = depth, .color_type = type};
+  struct spng_plte palette = {.n_entries = 2, .entries = {{.red = 1, .green = 2, .blue = 3}, {.red = 9, .green = 8}}};
+  int code = spng_set_option(png, SPNG_ENCODE_TO_BUFFER, 1);
+  if (!code) code = spng_set_ihdr(png, &header);
+  if (!code && type == SPNG_COLOR_TYPE_INDEXED) code = spng_set_plte(png, &palette);
+  if (!code) code = spng_encode_image(png, samples, length, SPNG_FMT_PNG, SPNG_ENCODE_FINALIZE);
+  size_t size = 0;
+  uint8_t *bytes = code ? NULL : spng_get_png_buffer(png, &size, &code);
+  assert_int_equal(code, 0);
+  spng_ctx_free(png);
+  enum status status = decode_bytes(f, bytes, size);
+  free(bytes);
+  if (status) fail_msg("%s", f->error.text);
+}
+
+static void every_kind_of_png_becomes_rgb(void **state)
+{
+  struct fixture *f = *state;
+  decode_pixel(f, SPNG_COLOR_TYPE_GRAYSCALE, 8, (const uint8_t[]){77}, 1);
+  assert_memory_equal(f->image.pixels, ((const uint8_t[]){77, 77, 77}), 3);
+  decode_pixel(f, SPNG_COLOR_TYPE_INDEXED, 8, (const uint8_t[]){1}, 1);
+  assert_memory_equal(f->image.pixels, ((const uint8_t[]){9, 8, 0}), 3);
+  decode_pixel(f, SPNG_COLOR_TYPE_TRUECOLOR, 16, (const uint16_t[]){0x1234, 0x56FF, 0xFF00}, 6); // the upper bytes
+  assert_memory_equal(f->image.pixels, ((const uint8_t[]){0x12, 0x56, 0xFF}), 3);
+  // Over white: nothing of a clear pixel is left, half of a half-clear one.
+  decode_pixel(f, SPNG_COLOR_TYPE_TRUECOLOR_ALPHA, 8, (const uint8_t[]){10, 20, 30, 0}, 4);
+  assert_memory_equal(f->image.pixels, ((const uint8_t[]){255, 255, 255}), 3);
+  decode_pixel(f, SPNG_COLOR_TYPE_TRUECOLOR_ALPHA, 8, (const uint8_t[]){0, 100, 255, 51}, 4);
+  assert_memory_equal(f->image.pixels, ((const uint8_t[]){204, 224, 255}), 3);
+  decode_pixel(f, SPNG_COLOR_TYPE_GRAYSCALE_ALPHA, 8, (const uint8_t[]){0, 255}, 2);
+  assert_memory_equal(f->image.pixels, ((const uint8_t[]){0, 0, 0}), 3);
+}
+
+static void an_animated_png_is_refused(void **state)
+{
+  struct fixture *f = *state;
+  struct image image = picture(8, 8);
+  uint8_t *bytes = NULL;
+  size_t size = 0;
+  assert_int_equal(encode_png(&image, &bytes, &size, &f->error), OK);
+  static const uint8_t control[20] = {0, 0, 0, 8, 'a', 'c', 'T', 'L', 0, 0, 0, 2};
+  uint8_t *animated = malloc(size + sizeof control);
+  assert_non_null(animated);
+  memcpy(animated, bytes, 33); // signature and header chunk
+  memcpy(animated + 33, control, sizeof control);
+  memcpy(animated + 33 + sizeof control, bytes + 33, size - 33);
+  assert_refused(f, animated, size + sizeof control, "unsupported: an animated PNG");
+  free(animated);
+  free(bytes);
+  image_release(&image);
+}
+
 // The APP1 segment that says "orientation".
 static size_t put_exif(uint8_t *to, uint8_t orientation)
 {
@@ -356,6 +413,8 @@ int main(void)
       cmocka_unit_test_setup_teardown(damage_inside_is_refused, set_up, tear_down),
       cmocka_unit_test_setup_teardown(bytes_after_the_end_marker_are_ignored, set_up, tear_down),
       cmocka_unit_test_setup_teardown(grey_becomes_rgb, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(every_kind_of_png_becomes_rgb, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(an_animated_png_is_refused, set_up, tear_down),
       cmocka_unit_test_setup_teardown(exif_orientation_is_applied, set_up, tear_down),
       cmocka_unit_test(broken_exif_is_ignored),
   };
