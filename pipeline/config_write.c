@@ -7,13 +7,20 @@
 #include "config_values.h"
 #include "core/utf8.h"
 
-// The shortest decimal that reads back as the same number.
+// The shortest decimal that reads back as the same number: 10, 0.001, 1.0e-07 (YAML 1.1 wants the point before an
+// exponent).
 static void real_text(double value, char *out, size_t size)
 {
+  char text[40], best[40] = "";
   for (int digits = 1; digits <= 17; digits++) {
-    snprintf(out, size, "%.*g", digits, value);
-    if (strtod(out, NULL) == value) return;
+    snprintf(text, sizeof text, "%.*g", digits, value);
+    if (strtod(text, NULL) == value && (!best[0] || strlen(text) < strlen(best))) memcpy(best, text, sizeof best);
   }
+  const char *exponent = strchr(best, 'e');
+  if (exponent && !strchr(best, '.'))
+    snprintf(out, size, "%.*s.0%s", (int)(exponent - best), best, exponent);
+  else
+    snprintf(out, size, "%s", best);
 }
 
 struct writer { // into a buffer of fixed size, always ended by a zero

@@ -93,14 +93,29 @@ static void add_change(char *out, size_t size, const char *name, const char *bef
   char reason[256];
   if (!strcmp(name, "code"))
     snprintf(reason, sizeof reason, "the stage's code changed");
-  else if (!before)
-    snprintf(reason, sizeof reason, "%s is new", name);
-  else if (!after)
-    snprintf(reason, sizeof reason, "%s no longer counts", name);
   else if (is_digest(before) && is_digest(after))
     snprintf(reason, sizeof reason, "%s changed", name);
   else
     snprintf(reason, sizeof reason, "%s changed from %.60s to %.60s", name, before, after);
+  add_reason(out, size, reason);
+}
+
+// The pairs of `some` that `others` lacks, which a switch such as augment.mode brings or takes many at a time.
+static void add_missing(char *out, size_t size, json_t *some, json_t *others, const char *one, const char *many)
+{
+  char reason[256];
+  const char *name = NULL, *first = NULL;
+  size_t count = 0;
+  json_t *value = NULL;
+  json_object_foreach(some, name, value)
+  {
+    if (json_is_string(json_object_get(others, name))) continue;
+    if (!count++) first = name;
+  }
+  if (count == 1)
+    snprintf(reason, sizeof reason, "%s %s", first, one);
+  else
+    snprintf(reason, sizeof reason, "%s and %zu more %s", first, count - 1, many);
   add_reason(out, size, reason);
 }
 
@@ -117,13 +132,10 @@ void stage_key_changes(const struct stage_key *key, const char *previous, char *
   json_object_foreach(key->pairs, name, value)
   {
     const char *old = json_string_value(json_object_get(before, name)), *new = json_string_value(value);
-    if (!old || strcmp(old, new) != 0) add_change(out, size, name, old, new);
+    if (old && strcmp(old, new) != 0) add_change(out, size, name, old, new);
   }
-  json_object_foreach(before, name, value)
-  {
-    if (!json_object_get(key->pairs, name))
-      add_change(out, size, name, json_string_value(value) ? json_string_value(value) : "", NULL);
-  }
+  add_missing(out, size, key->pairs, before, "counts now", "count now");
+  add_missing(out, size, before, key->pairs, "no longer counts", "no longer count");
   if (!out[0]) snprintf(out, size, "an earlier execution did not finish");
   json_decref(before);
 }

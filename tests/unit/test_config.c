@@ -285,6 +285,16 @@ static void test_value_text(void **state)
   assert_loads(fixture, NULL, "train.lr=1.0E-03");
   config_value_text(fixture->config, "train.lr", text, sizeof text);
   assert_string_equal(text, "0.001");
+  static const char *const reals[][2] = {{"10", "10"},        {"3e1", "30"},           {"0", "0"},
+                                         {"-0", "0"},         {"2.50", "2.5"},         {"1e-3", "0.001"},
+                                         {"1e-7", "1.0e-07"}, {"12.5e-7", "1.25e-06"}, {"0.1", "0.1"}};
+  for (size_t i = 0; i < sizeof reals / sizeof *reals; i++) {
+    char set[64];
+    snprintf(set, sizeof set, "augment.rotate=%s", reals[i][0]);
+    assert_loads(fixture, NULL, set);
+    config_value_text(fixture->config, "augment.rotate", text, sizeof text);
+    assert_string_equal(text, reals[i][1]);
+  }
   config_value_text(fixture->config, "augment.mode", text, sizeof text);
   assert_string_equal(text, "off");
   config_value_text(fixture->config, "evaluate.parts", text, sizeof text);
