@@ -199,7 +199,7 @@ LINTED := $(filter %.c,$(SOURCES))
 lint: $(LINTED:%=$(BUILD)/checked/%.tidy)
 	cppcheck --quiet --std=c11 --language=c --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
 	  --suppressions-list=tests/tools/cppcheck-suppressions -D_GNU_SOURCE -Ipipeline -I$(BUILD)/generated $(LINTED)
-$(BUILD)/checked/%.c.tidy: %.c .clang-tidy $(HEADERS) $(GENERATED) $(BUILD)/flags
+$(BUILD)/checked/%.c.tidy: %.c .clang-tidy tests/.clang-tidy $(HEADERS) $(GENERATED) $(BUILD)/flags
 	@mkdir -p $(@D)
 	clang-tidy --quiet $< -- $(CHECK_FLAGS)
 	@touch $@

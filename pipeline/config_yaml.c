@@ -235,7 +235,7 @@ static enum status read_bytes(unsigned char **out, size_t *size, const char *pat
     } else if (*size > FILE_LIMIT)
       status = fail(error, BAD_USAGE, "%s: more than 64 KiB, which no configuration needs", path);
   }
-  fclose(file);
+  (void)fclose(file);
   return status;
 }
 

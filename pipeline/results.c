@@ -122,7 +122,7 @@ static void cpu_name(char *out, size_t size, const char *machine)
     snprintf(out, size, "%.*s", (int)strcspn(value, "\n"), value);
     break;
   }
-  fclose(file); // it was only read
+  (void)fclose(file); // it was only read
 }
 
 void results_host(char *out, size_t size)

@@ -1,5 +1,5 @@
-// Library calls that are unsafe, depend on hidden state, or start a shell are compile errors. The Makefile includes this file
-// before every C file. After git's banned.h.
+// Library calls that are unsafe, depend on hidden state, or start a shell are compile errors. The Makefile includes
+// this file before every C file. After git's banned.h.
 #ifndef CORE_BANNED_H
 #define CORE_BANNED_H
 

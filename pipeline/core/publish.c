@@ -96,7 +96,7 @@ void publication_discard(struct publication *file)
 {
   if (file->committed || !file->temporary[0]) return;
   if (file->stream)
-    fclose(file->stream);
+    (void)fclose(file->stream); // what it held is thrown away
   else if (file->fd >= 0)
     close(file->fd);
   unlink(file->temporary);

@@ -123,8 +123,8 @@ static enum status stop_here(struct fitting *f, struct error *error)
 {
   enum status status = checkpoint(f, error);
   return status ? status
-                : fail(error, INTERRUPTED, "stopped in epoch %d after step %llu",
-                       f->progress->epoch + 1, (unsigned long long)f->progress->step);
+                : fail(error, INTERRUPTED, "stopped in epoch %d after step %llu", f->progress->epoch + 1,
+                       (unsigned long long)f->progress->step);
 }
 
 static enum status step_failed(const struct fitting *f, enum status status, struct error *error)

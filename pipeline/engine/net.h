@@ -89,7 +89,7 @@ void net_initialise(struct net *net, uint64_t seed);
 
 bool net_precision_supported(enum net_precision precision); // by this CPU, at a speed that makes sense
 const char *net_isa(void);                                  // "avx512_core_bf16", "avx2", ...
-void net_library_version(char out[32]); // oneDNN's: "2.6.3"
+void net_library_version(char out[32]);                     // oneDNN's: "2.6.3"
 
 // --- weights
 // ------------------------------------------------------------------------------------------------------------

@@ -75,7 +75,7 @@ static dnnl_status_t make_memories(struct call *call, const struct onednn *onedn
 enum status call_new(struct call *call, const struct onednn *onednn, dnnl_primitive_desc_t description, int threads,
                      const int *kinds, int count, struct error *error)
 {
-  const dnnl_memory_desc_t *shapes[CALL_ARGUMENTS];
+  const dnnl_memory_desc_t *shapes[CALL_ARGUMENTS] = {0};
   *call = (struct call){.count = count + 1, .threads = threads};
   for (int i = 0; i <= count; i++) {
     call->kinds[i] = i < count ? kinds[i] : DNNL_ARG_SCRATCHPAD;

@@ -33,8 +33,8 @@ struct pieces {
   size_t count;
 };
 
-static void add_piece(struct pieces *pieces, const char *prefix, const char *slot,
-                      const struct parameter *parameter, float *values)
+static void add_piece(struct pieces *pieces, const char *prefix, const char *slot, const struct parameter *parameter,
+                      float *values)
 {
   struct piece *piece = &pieces->list[pieces->count++];
   piece->parameter = parameter;
@@ -42,14 +42,13 @@ static void add_piece(struct pieces *pieces, const char *prefix, const char *slo
   snprintf(piece->name, sizeof piece->name, "%s%s%s%s", prefix, slot, *slot ? "/" : "", parameter->name);
 }
 
-static enum status list_pieces(struct pieces *out, struct net *net, struct optimizer *optimizer,
-                               struct error *error)
+static enum status list_pieces(struct pieces *out, struct net *net, struct optimizer *optimizer, struct error *error)
 {
   size_t parameters = net_parameter_count(net);
   size_t slots = optimizer ? (size_t)optimizer_slots(optimizer) : 0;
   out->count = 0;
-  enum status status = mem_zeroed((void **)&out->list, parameters * (1 + slots), sizeof *out->list,
-                                  "the list of tensors", error);
+  enum status status =
+      mem_zeroed((void **)&out->list, parameters * (1 + slots), sizeof *out->list, "the list of tensors", error);
   if (status) return status;
   for (size_t p = 0; p < parameters; p++) {
     const struct parameter *parameter = net_parameter(net, p);
@@ -58,8 +57,7 @@ static enum status list_pieces(struct pieces *out, struct net *net, struct optim
   for (size_t s = 0; s < slots; s++)
     for (size_t p = 0; p < parameters; p++) {
       float *values = optimizer_slot(optimizer, p, (int)s);
-      if (values)
-        add_piece(out, "optimizer/", optimizer_slot_name(optimizer, (int)s), net_parameter(net, p), values);
+      if (values) add_piece(out, "optimizer/", optimizer_slot_name(optimizer, (int)s), net_parameter(net, p), values);
     }
   return OK;
 }
@@ -92,11 +90,10 @@ enum status checkpoint_save(const char *path, struct net *net, struct optimizer 
   enum status status = list_pieces(&pieces, net, optimizer, error);
   if (!status) status = describe_pieces(&infos, &pieces, error);
   if (!status) status = checkpoint_text_make(&text, subject, state, error);
-  if (!status)
-    status = tensorfile_create(&writer, path, infos, pieces.count, text.pairs, CHECKPOINT_TEXT_PAIRS, error);
+  if (!status) status = tensorfile_create(&writer, path, infos, pieces.count, text.pairs, CHECKPOINT_TEXT_PAIRS, error);
   for (size_t i = 0; !status && i < pieces.count; i++)
-    status = tensorfile_write(writer, i, 0, pieces.list[i].values,
-                              pieces.list[i].parameter->count * sizeof(float), error);
+    status =
+        tensorfile_write(writer, i, 0, pieces.list[i].values, pieces.list[i].parameter->count * sizeof(float), error);
   if (!status) status = tensorfile_publish(writer, &bytes, sha256, error);
   tensorfile_discard(writer);
   checkpoint_text_release(&text);
@@ -125,8 +122,7 @@ static enum status find_piece(const struct tensorfile *file, const struct piece 
 }
 
 // Tensors that are neither weights nor optimizer state do not belong to this net.
-static enum status check_no_strangers(const struct tensorfile *file, const struct pieces *weights,
-                                      struct error *error)
+static enum status check_no_strangers(const struct tensorfile *file, const struct pieces *weights, struct error *error)
 {
   for (size_t t = 0; t < tensorfile_count(file); t++) {
     const char *name = tensorfile_info(file, t)->name;
@@ -145,8 +141,7 @@ static enum status load_pieces(const struct tensorfile *file, struct net *net, s
   enum status status = list_pieces(&pieces, net, optimizer, error);
   if (!status) status = mem_zeroed((void **)&data, pieces.count, sizeof *data, "tensor places", error);
   if (!status) status = check_no_strangers(file, &pieces, error);
-  for (size_t i = 0; !status && i < pieces.count; i++)
-    status = find_piece(file, &pieces.list[i], &data[i], error);
+  for (size_t i = 0; !status && i < pieces.count; i++) status = find_piece(file, &pieces.list[i], &data[i], error);
   for (size_t i = 0; !status && i < pieces.count; i++) // all is well: nothing can fail from here on
     memcpy(pieces.list[i].values, data[i], pieces.list[i].parameter->count * sizeof(float));
   if (!status) net_parameters_changed(net);

@@ -25,18 +25,16 @@ static json_t *progress_as_json(const struct fit_progress *progress)
   return json_pack("{s:i, s:I, s:I, s:I, s:i, s:o, s:o, s:o, s:o}", "epoch", progress->epoch, "step",
                    (json_int_t)progress->step, "batches", (json_int_t)progress->batches, "correct",
                    (json_int_t)progress->correct, "best_epoch", progress->best_epoch, "loss_sum",
-                   real_as_text(progress->loss_sum), "seconds", real_as_text(progress->seconds),
-                   "best_val_accuracy", real_as_text(progress->best_val_accuracy), "best_val_loss",
-                   real_as_text(progress->best_val_loss));
+                   real_as_text(progress->loss_sum), "seconds", real_as_text(progress->seconds), "best_val_accuracy",
+                   real_as_text(progress->best_val_accuracy), "best_val_loss", real_as_text(progress->best_val_loss));
 }
 
 static json_t *epoch_as_json(const struct epoch_figures *figures)
 {
   return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "train_loss", real_as_text(figures->train_loss),
-                   "train_accuracy", real_as_text(figures->train_accuracy), "val_loss",
-                   real_as_text(figures->val_loss), "val_accuracy", real_as_text(figures->val_accuracy), "lr",
-                   real_as_text(figures->lr), "seconds", real_as_text(figures->seconds), "images_per_second",
-                   real_as_text(figures->images_per_second));
+                   "train_accuracy", real_as_text(figures->train_accuracy), "val_loss", real_as_text(figures->val_loss),
+                   "val_accuracy", real_as_text(figures->val_accuracy), "lr", real_as_text(figures->lr), "seconds",
+                   real_as_text(figures->seconds), "images_per_second", real_as_text(figures->images_per_second));
 }
 
 static json_t *history_as_json(const struct checkpoint_state *state)
@@ -111,8 +109,7 @@ static const char *pair(const struct tensorfile *file, const char *key)
   return value ? value : "";
 }
 
-static enum status check_pair(const struct tensorfile *file, const char *key, const char *wanted,
-                              struct error *error)
+static enum status check_pair(const struct tensorfile *file, const char *key, const char *wanted, struct error *error)
 {
   const char *value = pair(file, key);
   if (!strcmp(value, wanted)) return OK;
@@ -125,13 +122,12 @@ static enum status check_classes(const struct tensorfile *file, const struct che
   json_t *list = json_loads(pair(file, "classes"), 0, NULL);
   enum status status = OK;
   if (!json_is_array(list) || json_array_size(list) != subject->class_count)
-    status =
-        fail(error, BAD_DATA, "it has %zu classes, not %zu", json_array_size(list), subject->class_count);
+    status = fail(error, BAD_DATA, "it has %zu classes, not %zu", json_array_size(list), subject->class_count);
   for (size_t c = 0; !status && c < subject->class_count; c++) {
     const char *name = json_string_value(json_array_get(list, c));
     if (!name || strcmp(name, subject->classes[c]))
-      status = fail(error, BAD_DATA, "class %zu is \"%.100s\", not \"%.100s\"", c, name ? name : "",
-                    subject->classes[c]);
+      status =
+          fail(error, BAD_DATA, "class %zu is \"%.100s\", not \"%.100s\"", c, name ? name : "", subject->classes[c]);
   }
   json_decref(list);
   return status;
@@ -213,8 +209,7 @@ static enum status read_epoch(const json_t *object, int epoch, struct epoch_figu
       .seconds = read_real(&reader, "seconds"),
       .images_per_second = read_real(&reader, "images_per_second"),
   };
-  return reader.wrong ? fail(error, BAD_DATA, "epoch %d of the history has no good %s", epoch, reader.wrong)
-                      : OK;
+  return reader.wrong ? fail(error, BAD_DATA, "epoch %d of the history has no good %s", epoch, reader.wrong) : OK;
 }
 
 static enum status read_state(const json_t *progress, const json_t *history, struct checkpoint_state *out,
@@ -231,8 +226,7 @@ static enum status read_state(const json_t *progress, const json_t *history, str
   return status;
 }
 
-enum status checkpoint_text_state(const struct tensorfile *file, struct checkpoint_state *out,
-                                  struct error *error)
+enum status checkpoint_text_state(const struct tensorfile *file, struct checkpoint_state *out, struct error *error)
 {
   *out = (struct checkpoint_state){0};
   json_t *progress = json_loads(pair(file, "progress"), 0, NULL);

@@ -24,7 +24,6 @@ enum status checkpoint_text_check(const struct tensorfile *file, const struct ch
                                   struct error *error);
 
 // The state that the file holds; BAD_DATA where it is not one that fit() can have left.
-enum status checkpoint_text_state(const struct tensorfile *file, struct checkpoint_state *out,
-                                  struct error *error);
+enum status checkpoint_text_state(const struct tensorfile *file, struct checkpoint_state *out, struct error *error);
 
 #endif

@@ -76,7 +76,7 @@ static void read_messages(const struct drawing *drawing, char *out, size_t size)
     line[strcspn(line, "\r\n")] = '\0';
     used += (size_t)snprintf(out + used, size - used, "%s%s", used ? "; " : "", line + length);
   }
-  if (file) fclose(file);
+  if (file) (void)fclose(file); // it was only read
 }
 
 static int spawn_gnuplot(pid_t *child, const struct drawing *drawing, const char *script)

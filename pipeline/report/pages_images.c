@@ -56,7 +56,8 @@ static void contact_end(struct page *page, struct contact *contact)
   FILE *file = page_file(page, "sheet");
   if (file) {
     const struct image *image = &contact->sheet.image;
-    fwrite(image->pixels, IMAGE_CHANNELS, (size_t)image->width * (size_t)image->height, file);
+    // Closing tells whether it was written.
+    (void)fwrite(image->pixels, IMAGE_CHANNELS, (size_t)image->width * (size_t)image->height, file);
     page_number(page, "sheet_width", image->width);
     page_number(page, "sheet_height", image->height);
   }

@@ -104,7 +104,8 @@ static void summary_settings(struct page *page, const struct config *config, dou
     config_value_text(config, config_keys[i].name, ours, sizeof ours);
     config_value_text(defaults, config_keys[i].name, fallback, sizeof fallback);
     if (strcmp(ours, fallback) == 0 || strcmp(config_keys[i].name, "name") == 0) continue;
-    double x = 0.03 + 0.31 * (shown % 3), at = y - line * (1 + shown / 3);
+    int row = shown / 3;
+    double x = 0.03 + 0.31 * (shown % 3), at = y - line * (1 + row);
     if (at < 0.11) break;
     text_clip(clipped, sizeof clipped, ours, 30, 1);
     page_words(page, GREY, x, at, "%s", config_keys[i].name);

@@ -162,7 +162,7 @@ static enum status choose_journal(struct db *db, struct error *error)
 {
   struct query *query = NULL;
   enum status status = query_open(&query, db, "PRAGMA journal_mode = TRUNCATE", error);
-  bool truncate = !status && query_next(query, &status, error) && !strcmp(query_text(query, 0), "truncate");
+  bool truncate = query && query_next(query, &status, error) && !strcmp(query_text(query, 0), "truncate");
   query_close(query);
   if (status || truncate) return status;
   return fail(error, FAILED, "%s: cannot leave the journal mode that another program has chosen", db->path);
@@ -216,7 +216,7 @@ static enum status drop_views(struct db *db, struct error *error)
                  "SELECT group_concat('DROP VIEW \"' || replace(name, '\"', '\"\"') || '\"', ';') FROM sqlite_schema"
                  " WHERE type = 'view'",
                  error);
-  if (!status && query_next(query, &status, error)) status = mem_text(&statements, query_text(query, 0), error);
+  if (query && query_next(query, &status, error)) status = mem_text(&statements, query_text(query, 0), error);
   query_close(query);
   if (!status) status = execute(db, statements, error);
   free(statements);
@@ -480,7 +480,7 @@ enum status db_integer(struct db *db, int64_t *out, bool *found, struct error *e
   struct query *query = NULL;
   if (found) *found = false;
   enum status status = query_open(&query, db, sql, error);
-  if (status) return status;
+  if (!query) return status;
   va_list arguments;
   va_start(arguments, format);
   status = bind_all(query, error, format, &arguments);
