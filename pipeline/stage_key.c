@@ -112,6 +112,7 @@ static void add_missing(char *out, size_t size, json_t *some, json_t *others, co
     if (json_is_string(json_object_get(others, name))) continue;
     if (!count++) first = name;
   }
+  if (!first) return;
   if (count == 1)
     snprintf(reason, sizeof reason, "%s %s", first, one);
   else
