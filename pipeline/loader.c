@@ -46,14 +46,14 @@ struct loader {
 static enum status open_shard(struct loader *loader, struct shard *shard, const char *folder,
                               const struct tensor_file *file, bool verify, struct error *error)
 {
-  char path[PATH_LIMIT], sha256[DIGEST_TEXT];
+  char path[PATH_LIMIT], sha256[DIGEST_TEXT] = "";
   uint64_t bytes;
   uint64_t shape[4] = {file->rows, (uint64_t)loader->side, (uint64_t)loader->side, 3};
   const void *pixels = NULL;
   enum status status = tensor_file_check(folder, file, error);
   if (!status) status = path_join(path, folder, file->path, error);
   if (!status && verify) status = digest_of_file(sha256, &bytes, path, error);
-  if (!status && verify && strcmp(sha256, file->sha256))
+  if (!status && verify && strcmp(sha256, file->sha256) != 0)
     status = fail(error, BAD_DATA, "%s has SHA-256 %.12s..., the manifest says %.12s...", path, sha256, file->sha256);
   if (!status) status = tensorfile_open(&shard->file, path, error);
   if (!status) status = tensorfile_find(shard->file, "images", TENSOR_U8, 4, shape, &pixels, error);

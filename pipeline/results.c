@@ -117,7 +117,7 @@ static void cpu_name(char *out, size_t size, const char *machine)
   if (!file) return;
   while (fgets(line, sizeof line, file)) {
     char *value = strchr(line, ':');
-    if (strncmp(line, "model name", 10) || !value) continue;
+    if (strncmp(line, "model name", 10) != 0 || !value) continue;
     value += 1 + strspn(value + 1, " \t");
     snprintf(out, size, "%.*s", (int)strcspn(value, "\n"), value);
     break;

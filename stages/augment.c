@@ -127,7 +127,7 @@ static enum status say_why(struct stage *stage, int64_t dataset, struct stage_ke
 
 static enum status augment(struct stage *stage, struct error *error)
 {
-  struct tensor_set resized, set;
+  struct tensor_set resized, set = {0};
   struct split_found split;
   struct stage_key *key = NULL;
   bool done = false;

@@ -214,7 +214,7 @@ static enum status work(struct stage *stage, struct error *error)
 {
   struct dataset_found dataset;
   struct stage_key *key = NULL;
-  struct tensor_set set;
+  struct tensor_set set = {0};
   bool done = false;
   char number[STAGE_NUMBER_LIMIT], what[64];
   enum status status = dataset_find(&dataset, stage_db(stage), stage_config(stage), error);

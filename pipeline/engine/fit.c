@@ -38,11 +38,13 @@ int fit_classes(const struct net *net)
 
 double fit_cross_entropy(const float *logits, int classes, int label)
 {
-  double largest = logits[0];
-  for (int c = 1; c < classes; c++) largest = fmax(largest, logits[c]);
-  double sum = 0;
-  for (int c = 0; c < classes; c++) sum += exp(logits[c] - largest);
-  return largest + log(sum) - logits[label];
+  int largest = 0;
+  double others = 0;
+  for (int c = 1; c < classes; c++)
+    if (logits[c] > logits[largest]) largest = c;
+  for (int c = 0; c < classes; c++)
+    if (c != largest) others += exp((double)logits[c] - logits[largest]);
+  return log1p(others) + ((double)logits[largest] - logits[label]);
 }
 
 // --- inference

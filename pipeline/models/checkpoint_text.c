@@ -125,7 +125,7 @@ static enum status check_classes(const struct tensorfile *file, const struct che
     status = fail(error, BAD_DATA, "it has %zu classes, not %zu", json_array_size(list), subject->class_count);
   for (size_t c = 0; !status && c < subject->class_count; c++) {
     const char *name = json_string_value(json_array_get(list, c));
-    if (!name || strcmp(name, subject->classes[c]))
+    if (!name || strcmp(name, subject->classes[c]) != 0)
       status =
           fail(error, BAD_DATA, "class %zu is \"%.100s\", not \"%.100s\"", c, name ? name : "", subject->classes[c]);
   }

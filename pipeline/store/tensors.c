@@ -170,7 +170,7 @@ enum status tensor_file_check(const char *folder, const struct tensor_file *file
   enum status status = path_join(path, folder, file->path, error);
   if (status) return status;
   // A row is not trusted more than a file: what we made lies in our folder.
-  if (strncmp(file->path, TENSOR_FOLDER "/", sizeof TENSOR_FOLDER) || strstr(file->path, "..") ||
+  if (strncmp(file->path, TENSOR_FOLDER "/", sizeof TENSOR_FOLDER) != 0 || strstr(file->path, "..") ||
       strchr(file->path + sizeof TENSOR_FOLDER, '/'))
     return fail(error, BAD_DATA, "the manifest names a tensor file outside " TENSOR_FOLDER "/: %s", file->path);
   struct stat found;
@@ -213,7 +213,7 @@ enum status tensor_set_collect(struct db *db, const char *folder, const char *ke
   if (!status) status = folder_list(&listing, tensors, error);
   for (size_t i = 0; !status && i < listing.count; i++) {
     const char *name = listing.entries[i].name;
-    if (!listing.entries[i].is_regular || strncmp(name, key, 12) || strlen(name) > 100) continue;
+    if (!listing.entries[i].is_regular || strncmp(name, key, 12) != 0 || strlen(name) > 100) continue;
     snprintf(shown, sizeof shown, TENSOR_FOLDER "/%s", name);
     int64_t known = 0;
     status = db_integer(db, &known, NULL, error, "SELECT count(*) FROM tensor_file WHERE path = ?", "t", shown);
