@@ -1,0 +1,213 @@
+#!/usr/bin/env bats
+# From a folder of photographs to a trained and judged network, on a small drawn dataset: what is up to date, what goes on after
+# an interruption, and that nothing of this changes a bit.
+# Run from the repository's root after `make all tools`: bats tests/e2e/train.bats
+
+bats_require_minimum_version 1.5.0
+
+setup_file() {
+  export BUILD=${BUILD:-build}
+  export DATA=$BATS_FILE_TMPDIR/data PREPARED=$BATS_FILE_TMPDIR/prepared
+  "$BUILD/tools/make_dataset" "$DATA" --classes 5 --per-class 16 --size 40
+  cat >"$BATS_FILE_TMPDIR/exp.yaml" <<-EOF
+	dataset:
+	  train: ["$DATA"]
+	train:
+	  epochs: 4
+	  batch: 8
+	EOF
+  for stage in ingest split resize; do at "$PREPARED" $stage; done >/dev/null
+}
+
+# at WORK STAGE OPTION...
+at() {
+  "$BUILD/stages/$2" --manifest "$1/manifest.db" --config "$BATS_FILE_TMPDIR/exp.yaml" "${@:3}"
+}
+
+setup() {
+  WORK=$BATS_TEST_TMPDIR/work
+  cp -r "$PREPARED" "$WORK"
+}
+
+# A process that was killed may still be dying, its lock with it.
+ask() { sqlite3 -cmd ".timeout 10000" "$WORK/manifest.db" "$1"; }
+
+has() {
+  [[ $output == *"$1"* ]] || { printf 'missing: %s\nin: %s\n' "$1" "$output"; return 1; }
+}
+
+# The digest of the last weights of an uninterrupted run with these options, trained once for all tests.
+reference() {
+  local name work
+  name=$(printf '%s' "$*" | tr -c 'a-z0-9' _)
+  work=$BATS_FILE_TMPDIR/reference-$name
+  if [ ! -e "$work/hash" ]; then
+    cp -r "$PREPARED" "$work"
+    at "$work" train --quiet "$@" >/dev/null
+    sqlite3 "$work/manifest.db" 'SELECT weights_sha256, best_sha256 FROM run' >"$work/hash"
+  fi
+  cat "$work/hash"
+}
+
+# Trains in the background until the first checkpoint is there, then sends the signal. Sets $status to the stage's.
+interrupt() {
+  local signal=$1 pid=0
+  "$BUILD/stages/train" --manifest "$WORK/manifest.db" --config "$BATS_FILE_TMPDIR/exp.yaml" --quiet \
+    --set train.checkpoint_seconds=0.01 "${@:2}" 3>&- & # not by at(): the signal would go to a subshell
+  pid=$!
+  while [ ! -e "$WORK/runs/exp/weights/last.safetensors" ]; do
+    kill -0 "$pid"
+    sleep 0.01
+  done
+  kill -s "$signal" "$pid"
+  status=0
+  wait "$pid" || status=$?
+}
+
+@test "a folder becomes a trained and judged network, and a second time nothing is done" {
+  run -0 at "$WORK" augment
+  has "nothing to materialise: augment.mode is off"
+  run -0 at "$WORK" train
+  has "predictions"
+  has "epoch 4/4"
+  has "weights sha256"
+  [ -s "$WORK/runs/exp/args.yaml" ]
+  [ "$(head -n 1 "$WORK/runs/exp/results.csv")" = "epoch,time,train/loss,train/accuracy,val/loss,val/accuracy,lr" ]
+  [ "$(wc -l <"$WORK/runs/exp/results.csv")" -eq 5 ]
+  [ "$(ask "SELECT state, stopped, count(*) FROM run JOIN epoch ON epoch.run = run.id")" = "done|epochs|4" ]
+  run -0 at "$WORK" evaluate
+  has "val "
+  # The judgement is of the weights of the best epoch, to the last digit.
+  [ "$(ask "SELECT value = best_val_accuracy AND value = val_accuracy FROM metric JOIN run ON run.id = metric.run
+            JOIN epoch ON epoch.run = run.id AND epoch.epoch = run.best_epoch
+            WHERE part = 'val' AND metric.name = 'accuracy'")" = 1 ]
+  [ "$(ask "SELECT abs(value - val_loss) < 1e-12 FROM metric JOIN run ON run.id = metric.run
+            JOIN epoch ON epoch.run = run.id AND epoch.epoch = run.best_epoch
+            WHERE part = 'val' AND metric.name = 'loss'")" = 1 ]
+  [ "$(ask "SELECT count(*) FROM prediction")" -eq "$(ask "SELECT count(*) FROM split_image WHERE part = 'val'")" ]
+  before=$(date +%s)
+  for stage in ingest split resize train evaluate; do
+    run -0 at "$WORK" $stage
+    has "up to date"
+  done
+  [ $(($(date +%s) - before)) -lt 5 ]
+  [ "$(ask "SELECT count(*) FROM run")" -eq 1 ]
+  run -0 at "$WORK" evaluate --run exp --json
+  has '"run":"exp"'
+}
+
+@test "the same weights again, and for 1, 2 and 4 threads" {
+  wanted=$(reference)
+  for threads in 1 2 4; do
+    rm -rf "$WORK"
+    for stage in ingest split resize train; do at "$WORK" $stage --quiet --threads $threads >/dev/null; done
+    [ "$(ask "SELECT weights_sha256, best_sha256 FROM run")" = "$wanted" ]
+  done
+}
+
+@test "killed in the middle of an epoch, it goes on and makes the same weights" {
+  wanted=$(reference)
+  interrupt KILL
+  [ "$status" -eq 137 ]
+  [ "$(ask "SELECT state FROM run")" = running ]
+  run -0 at "$WORK" train
+  has "goes on at epoch"
+  [ "$(ask "SELECT weights_sha256, best_sha256 FROM run")" = "$wanted" ]
+  [ "$(ask "SELECT count(*) FROM epoch")" -eq 4 ]
+  [ -z "$(find "$WORK" -name '.publishing-*')" ]
+}
+
+@test "killed again and again, it still arrives" {
+  wanted=$(reference)
+  for delay in 0.2 0.3 0.4 0.5 0.6; do
+    timeout -s KILL $delay "$BUILD/stages/train" --manifest "$WORK/manifest.db" --config "$BATS_FILE_TMPDIR/exp.yaml" \
+      --quiet --set train.checkpoint_seconds=0.01 >/dev/null || true
+    [ "$(ask "PRAGMA integrity_check")" = ok ]
+  done
+  run -0 at "$WORK" train --quiet
+  [ "$(ask "SELECT weights_sha256, best_sha256 FROM run")" = "$wanted" ]
+}
+
+@test "interrupted by SIGINT or SIGTERM, it keeps the step in flight and goes on" {
+  wanted=$(reference)
+  before=$(date +%s)
+  interrupt INT
+  [ "$status" -eq 130 ]
+  [ $(($(date +%s) - before)) -le 10 ]
+  [ "$(ask "SELECT state FROM run")" = interrupted ]
+  run -0 at "$WORK" train
+  has "goes on at epoch"
+  [ "$(ask "SELECT weights_sha256, best_sha256 FROM run")" = "$wanted" ]
+}
+
+@test "more epochs go on from the shorter run, to the weights of a long one" {
+  long=$(reference)
+  at "$WORK" train --quiet --set train.epochs=2 >/dev/null
+  run -0 at "$WORK" train
+  has "train.epochs changed from 2 to 4"
+  has "goes on at epoch 3 of 4"
+  has "from run exp"
+  [ "$(ask "SELECT weights_sha256, best_sha256 FROM run WHERE name = 'exp-2'")" = "$long" ]
+  [ "$(ask "SELECT count(*) FROM epoch JOIN run ON run.id = run WHERE name = 'exp-2'")" -eq 4 ]
+  [ "$(ask "SELECT state FROM run WHERE name = 'exp'")" = done ]
+}
+
+@test "a cosine schedule depends on its end: more epochs start anew" {
+  at "$WORK" train --quiet --set train.schedule=cosine --set train.epochs=1 >/dev/null
+  run -0 at "$WORK" train --set train.schedule=cosine --set train.epochs=2
+  has "train.epochs changed from 1 to 2"
+  has "epoch 1/2"
+}
+
+@test "augmented copies are recorded, trained on in turn, and made once" {
+  copies=(--set augment.mode=copies --set augment.copies=2 --set augment.rotate=10 --set train.epochs=1)
+  run -0 at "$WORK" augment "${copies[@]}"
+  has "2 copies of"
+  train=$(ask "SELECT count(*) FROM split_image WHERE part = 'train'")
+  [ "$(ask "SELECT count(*) FROM tensor_row WHERE variant > 0 AND json_extract(parameters, '$.rotate') <> 0")" -eq $((2 * train)) ]
+  run -0 at "$WORK" augment "${copies[@]}"
+  has "up to date"
+  run -0 at "$WORK" train "${copies[@]}"
+  run -0 at "$WORK" evaluate "${copies[@]}"
+  has "val "
+}
+
+@test "augmentation on the fly gives the same weights for any number of threads, and others than none" {
+  online=(--set augment.mode=online --set augment.rotate=10 --set augment.noise=4 --set train.epochs=1 --quiet)
+  at "$WORK" train "${online[@]}" --threads 1 >/dev/null
+  first=$(ask "SELECT weights_sha256 FROM run")
+  at "$WORK" train "${online[@]}" --threads 3 --again >/dev/null
+  [ "$(ask "SELECT weights_sha256 FROM run")" = "$first" ]
+  at "$WORK" train --quiet --set train.epochs=1 >/dev/null
+  [ "$(ask "SELECT count(DISTINCT weights_sha256) FROM run")" -eq 2 ]
+}
+
+@test "a photograph that changed after ingest is an error that names it" {
+  cp -r "$DATA" "$BATS_TEST_TMPDIR/data"
+  rm -rf "$WORK"
+  mine=(--set "dataset.train=$BATS_TEST_TMPDIR/data")
+  at "$WORK" ingest --quiet "${mine[@]}"
+  victim=$(find "$BATS_TEST_TMPDIR/data" -name '*.jpg' | sort | sed -n 3p)
+  other=$(find "$BATS_TEST_TMPDIR/data" -name '*.jpg' | sort | sed -n 4p)
+  cat "$other" >"$victim"
+  run -1 at "$WORK" resize "${mine[@]}"
+  has "$victim"
+  has "run ingest again"
+  [ "$(ask "SELECT state FROM tensor_set")" != done ]
+}
+
+@test "weights that are gone are an error that says what to do" {
+  at "$WORK" train --quiet --set train.epochs=1 >/dev/null
+  rm "$WORK/runs/exp/weights/best.safetensors"
+  run -1 at "$WORK" train --set train.epochs=1
+  has "best.safetensors is missing"
+  has "--again"
+  run -0 at "$WORK" train --set train.epochs=1 --again
+  [ -s "$WORK/runs/exp/weights/best.safetensors" ]
+}
+
+@test "a learning rate that breaks training stops it with advice, and keeps the best weights" {
+  run -1 at "$WORK" train --set train.optimizer=sgd --set train.lr=10 --set train.epochs=30
+  has "ower"
+  [ "$(ask "SELECT state FROM run")" = failed ]
+}
