@@ -25,7 +25,7 @@ static size_t aligned(size_t bytes)
 enum status arena_place(struct arena_item *items, size_t count, size_t *bytes, struct error *error)
 {
   const struct arena_item **placed = NULL; // in the order of their offsets
-  enum status status = mem_zeroed((void **)&placed, count, sizeof *placed, "an arena", error);
+  enum status status = mem_zeroed((void **)&placed, count, sizeof(struct arena_item *), "an arena", error);
   if (status) return status;
   *bytes = 0;
   qsort(items, count, sizeof *items, by_size);
@@ -40,7 +40,7 @@ enum status arena_place(struct arena_item *items, size_t count, size_t *bytes, s
     *items[i].offset = offset;
     if (offset + size > *bytes) *bytes = offset + size;
     placed[i] = &items[i];
-    qsort(placed, i + 1, sizeof *placed, by_offset);
+    qsort(placed, i + 1, sizeof(struct arena_item *), by_offset);
   }
   free(placed);
   return OK;

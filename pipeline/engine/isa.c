@@ -53,5 +53,5 @@ const struct kernels *native_kernels(enum dtype dtype)
 void net_library_version(char out[32])
 {
   const dnnl_version_t *version = dnnl_version();
-  snprintf(out, 32, "%d.%d.%d", version->major, version->minor, version->patch);
+  (void)snprintf(out, 32, "%d.%d.%d", version->major, version->minor, version->patch);
 }

@@ -1,4 +1,6 @@
 // Layers without weights that leave the pixels where they are: rescale, add, dropout, flatten.
+#include <limits.h>
+
 #include "engine/net_parts.h"
 
 struct scalar_layer {
@@ -101,6 +103,8 @@ int net_flatten(struct net *net, const char *name, int x)
 {
   struct layer *layer = layer_add(net, &flatten_kind, sizeof *layer, name, x, -1);
   if (!layer) return -1;
-  layer->shape = (struct shape){1, 1, (int)shape_elements(layer_input(net, layer, 0)->shape)};
+  size_t elements = shape_elements(layer_input(net, layer, 0)->shape);
+  if (elements > INT_MAX) return layer_fail(net, name, "%zu values: at most %d are allowed", elements, INT_MAX);
+  layer->shape = (struct shape){1, 1, (int)elements};
   return layer->index;
 }

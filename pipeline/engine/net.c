@@ -61,7 +61,7 @@ int layer_fail(struct net *net, const char *name, const char *format, ...)
   char text[512];
   va_list arguments;
   va_start(arguments, format);
-  vsnprintf(text, sizeof text, format, arguments);
+  (void)vsnprintf(text, sizeof text, format, arguments); // a long text is cut
   va_end(arguments);
   net->status = fail(&net->error, BAD_USAGE, "%s: layer %s: %s", net->name, name, text);
   return -1;
@@ -82,7 +82,7 @@ struct layer *layer_add(struct net *net, const struct layer_kind *kind, size_t s
       return NULL;
     }
   struct layer *layer = NULL;
-  net->status = mem_grow((void **)&net->layers, &net->layer_capacity, net->layer_count + 1, sizeof *net->layers,
+  net->status = mem_grow((void **)&net->layers, &net->layer_capacity, net->layer_count + 1, sizeof(struct layer *),
                          "layers", &net->error);
   if (!net->status) net->status = mem_zeroed((void **)&layer, 1, size, "a layer", &net->error);
   if (net->status) return NULL;
@@ -108,9 +108,15 @@ bool layer_parameter(struct net *net, struct layer *layer, const char *part, int
   struct parameter parameter = {.rank = rank, .count = 1, .trainable = true};
   for (int i = 0; i < rank; i++) {
     parameter.shape[i] = shape[i];
-    if (!mem_multiply(parameter.count, (size_t)shape[i], &parameter.count)) return false;
+    if (!mem_multiply(parameter.count, (size_t)shape[i], &parameter.count)) {
+      layer_fail(net, layer->name, "its %s is too large", part);
+      return false;
+    }
   }
-  snprintf(name, sizeof name, "%s/%s", layer->name, part);
+  if (snprintf(name, sizeof name, "%s/%s", layer->name, part) >= (int)sizeof name) {
+    layer_fail(net, layer->name, "the name is longer than %zu bytes", sizeof name);
+    return false;
+  }
   net->status = mem_grow((void **)&net->parameters, &net->parameter_capacity, net->parameter_count + 1,
                          sizeof *net->parameters, "parameters", &net->error);
   if (!net->status)

@@ -51,7 +51,7 @@ static void check_op(const struct ops *ops, struct trial trial)
   struct rig rig;
   rig_init(&rig, ops, &trial);
   rig_run(&rig, true);
-  float *dx[2] = {rig.dx[0], rig.dx[1]};
+  const float *dx[OP_INPUTS] = {rig.dx[0], rig.dx[1]};
   for (int i = 0; i < rig.inputs; i++)
     assert_true(check_numbers(&rig, rig.x[i], rig.x_count, dx[i], "x") >= rig.x_count / 2);
   for (size_t p = 0; p < rig.parameters; p++)

@@ -67,7 +67,7 @@ static float *weights_after(struct net_options options, size_t n, size_t *count)
   }
   *count = 0;
   for (size_t i = 0; i < net_parameter_count(net); i++) *count += net_parameter(net, i)->count;
-  float *all = malloc(*count * sizeof *all), *next = all;
+  float *all = malloc(*count * sizeof *all + 1), *next = all;
   assert_non_null(all);
   for (size_t i = 0; i < net_parameter_count(net); i++) {
     memcpy(next, net_parameter(net, i)->value, net_parameter(net, i)->count * sizeof *next);

@@ -45,8 +45,8 @@ static void compare(const struct ops *ops, const struct trial *trial, size_t num
 
 static void compare_all(const struct trial *trials, size_t count)
 {
-  const struct ops *tables[] = {&ops_native, &ops_onednn};
-  for (size_t table = 0; table < sizeof tables / sizeof *tables; table++)
+  const struct ops *tables[2] = {&ops_native, &ops_onednn};
+  for (int table = 0; table < 2; table++)
     for (size_t i = 0; i < count; i++)
       for (int add = 0; add < 2; add++) {
         struct trial trial = trials[i];
