@@ -15,4 +15,5 @@ plot words using (at(0)):3:(stringcolumn(4)) with labels left font ",17" tc rgb 
      words using (at(6)):3:(stringcolumn(4)) with labels left font "DejaVu Sans Mono,6.5" tc rgb ink, \
      words using (at(7)):3:(stringcolumn(4)) with labels right font ",8" tc rgb ink, \
      words using (at(8)):3:(stringcolumn(4)) with labels right font ",8" tc rgb grey, \
-     words using (at(9)):3:(stringcolumn(4)) with labels left font ",28" tc rgb blue
+     words using (at(9)):3:(stringcolumn(4)) with labels left font ",28" tc rgb blue, \
+     words using (at(10)):3:(stringcolumn(4)) with labels right font ":Bold,9" tc rgb ink

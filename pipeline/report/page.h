@@ -10,7 +10,7 @@
 #include "store/db.h"
 
 // The numbers are page.gp's.
-enum words { TITLE, SUBTITLE, FOOTER, HEAD, BODY, GREY, MONO, NUMBER, GREY_NUMBER, FIGURE };
+enum words { TITLE, SUBTITLE, FOOTER, HEAD, BODY, GREY, MONO, NUMBER, GREY_NUMBER, FIGURE, HEAD_NUMBER };
 
 struct page {
   struct drawing *drawing;
@@ -25,7 +25,7 @@ struct page {
 // append.
 void page_begin(struct page *page, int number, const char *title);
 
-// Words whose left (NUMBER, GREY_NUMBER: right) end is at x and whose middle is at y, in shares of the page from its
+// Words whose left (of a ..NUMBER: right) end is at x and whose middle is at y, in shares of the page from its
 // lower left corner. The text may hold anything.
 void page_words(struct page *page, enum words style, double x, double y, const char *format, ...)
     __attribute__((format(printf, 5, 6)));

@@ -128,9 +128,12 @@ static int find_mistakes(struct page *page, const struct report *report, const c
 static void mistake_captions(struct contact *contact, int index, const struct mistake *mistake)
 {
   char label[256], predicted[256], text[640];
-  size_t limit = contact->upper > 11 ? (contact->upper - 3) / 2 : 4;
-  text_clip(label, sizeof label, mistake->label, limit, 0);
-  text_clip(predicted, sizeof predicted, mistake->predicted, limit, 0);
+  // The two names share the line: what one does not need, the other gets.
+  size_t room = contact->upper > 11 ? contact->upper - 3 : 8;
+  size_t half = room / 2, needed = text_characters(mistake->predicted);
+  text_clip(label, sizeof label, mistake->label, needed < half ? room - needed : half, 0);
+  needed = text_characters(label);
+  text_clip(predicted, sizeof predicted, mistake->predicted, needed < half ? room - needed : half, 0);
   snprintf(text, sizeof text, "%s → %s", label, predicted);
   contact_caption(contact, index, CAPTION_MISTAKE, text);
   snprintf(text, sizeof text, "%.0f %%  %s", 100 * mistake->confidence, mistake->path);

@@ -37,35 +37,63 @@ static double summary_items(struct page *page, const struct report *report, doub
   return y;
 }
 
-static void summary_metrics(struct page *page, const struct report *report, double y)
+// The metrics of up to two parts beside each other: a row for each name, a column for each part.
+enum { METRICS_LIMIT = 24, METRIC_PARTS = 2 };
+
+struct metrics {
+  char parts[METRIC_PARTS][32], names[METRICS_LIMIT][48];
+  int part_count, name_count;
+};
+
+// The index of `text` among `count` texts of `size` bytes, added if there is room; -1 if there is none.
+static int place_of(char *texts, size_t size, int *count, int limit, const char *text)
 {
-  struct query *query = page_query(page, "SELECT part, name, value, low, high, images FROM run_metrics WHERE run = ?1",
+  for (int i = 0; i < *count; i++)
+    if (!strcmp(texts + (size_t)i * size, text)) return i;
+  if (*count == limit) return -1;
+  snprintf(texts + (size_t)*count * size, size, "%s", text);
+  return (*count)++;
+}
+
+// "macro_f1" as a person writes it.
+static void metric_words(char *out, size_t size, const char *name)
+{
+  static const struct {
+    const char *name, *words;
+  } known[] = {{"ece", "calibration error (ECE)"}, {"macro_f1", "macro F1"}, {"weighted_f1", "weighted F1"}};
+  for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+    if (!strcmp(known[i].name, name)) name = known[i].words;
+  snprintf(out, size, "%s", name);
+  for (char *at = out; *at; at++)
+    if (*at == '_') *at = ' ';
+}
+
+static void summary_metrics(struct page *page, const struct report *report, double top)
+{
+  struct metrics seen = {.part_count = 0};
+  struct query *query = page_query(page,
+                                   "SELECT part, name, value, low, high, images FROM run_metrics WHERE run = ?1 "
+                                   "ORDER BY part = 'val' DESC, part, name",
                                    report->run.name, NULL);
-  char part[32] = "";
-  int rows = 0;
-  for (; page_next(page, query); rows++) {
-    if (strcmp(part, query_text(query, 0))) {
-      if (part[0]) y -= line * 0.6;
-      snprintf(part, sizeof part, "%s", query_text(query, 0));
-      page_words(page, HEAD, 0.62, y, "%s", part);
-      page_words(page, GREY_NUMBER, 0.86, y, "%lld images", (long long)query_integer(query, 5));
-      page_words(page, GREY, 0.88, y, "95 %% interval");
-      y -= line;
+  while (page_next(page, query)) {
+    int parts = seen.part_count, names = seen.name_count;
+    int part = place_of(*seen.parts, sizeof *seen.parts, &seen.part_count, METRIC_PARTS, query_text(query, 0));
+    int name = place_of(*seen.names, sizeof *seen.names, &seen.name_count, METRICS_LIMIT, query_text(query, 1));
+    if (part < 0 || name < 0) continue;
+    double x = 0.80 + 0.12 * part, y = top - line * (name + 2);
+    if (seen.part_count > parts) {
+      page_words(page, HEAD_NUMBER, x, top, "%s", query_text(query, 0));
+      page_words(page, GREY_NUMBER, x, top - line, "%lld images", (long long)query_integer(query, 5));
     }
-    char name[48];
-    snprintf(name, sizeof name, "%s", query_text(query, 1));
-    char *at = name;
-    for (; *at; at++)
-      if (*at == '_') *at = ' ';
-    if ((at = strstr(name, " f1"))) at[1] = 'F';
-    page_words(page, BODY, 0.62, y, "%s", name);
-    page_words(page, NUMBER, 0.86, y, "%.4f", query_real(query, 2));
-    if (!query_is_null(query, 3))
-      page_words(page, GREY, 0.88, y, "%.4f – %.4f", query_real(query, 3), query_real(query, 4));
-    y -= line;
+    if (seen.name_count > names) {
+      char words[48];
+      metric_words(words, sizeof words, query_text(query, 1));
+      page_words(page, GREY, 0.62, y, "%s", words);
+    }
+    page_words(page, NUMBER, x, y, "%.4f", query_real(query, 2));
   }
   query_close(query);
-  if (!rows) page_words(page, GREY, 0.62, y, "Not evaluated yet.");
+  if (!seen.name_count) page_words(page, GREY, 0.62, top, "Not evaluated yet.");
 }
 
 // Accuracies in large figures, side by side.
@@ -104,10 +132,10 @@ static void summary_settings(struct page *page, const struct config *config, dou
     config_value_text(config, config_keys[i].name, ours, sizeof ours);
     config_value_text(defaults, config_keys[i].name, fallback, sizeof fallback);
     if (strcmp(ours, fallback) == 0 || strcmp(config_keys[i].name, "name") == 0) continue;
-    int row = shown / 3;
-    double x = 0.03 + 0.31 * (shown % 3), at = y - line * (1 + row);
+    int row = shown / 2;
+    double x = 0.03 + 0.285 * (shown % 2), at = y - line * (1 + row);
     if (at < 0.11) break;
-    text_clip(clipped, sizeof clipped, ours, 30, 1);
+    text_clip(clipped, sizeof clipped, ours, 24, 1);
     page_words(page, GREY, x, at, "%s", config_keys[i].name);
     page_words(page, BODY, x + 0.13, at, "%s", clipped);
     shown++;
@@ -205,7 +233,7 @@ static void throughput_row(struct page *page, struct query *query, double y)
   char text[160];
   for (int c = 0; c < COLUMNS; c++) {
     if (c == 3 || c == 4 || c == 5)
-      snprintf(text, sizeof text, c == 3 ? "%.1f" : "%.0f", query_real(query, c));
+      snprintf(text, sizeof text, c == 3 ? "%.2f" : "%.0f", query_real(query, c));
     else
       text_clip(text, sizeof text, query_text(query, c), 20, 1);
     page_words(page, columns[c].number ? NUMBER : BODY, columns[c].x, y, "%s", text);

@@ -4,23 +4,9 @@
 #include <stdint.h>
 #include <string.h>
 
-enum { SHOWN_LIMIT = 4096 };
+#include "core/utf8.h"
 
-// The length of the UTF-8 sequence at `at` and its code point; 0 if it is invalid (overlong, a surrogate, cut off).
-static size_t sequence(const unsigned char *at, uint32_t *code)
-{
-  if (at[0] < 0x80) return *code = at[0], 1;
-  size_t length = at[0] >= 0xf0 && at[0] <= 0xf4 ? 4 : at[0] >= 0xe0 ? 3 : at[0] >= 0xc2 ? 2 : 0;
-  if (!length || at[0] > 0xf4) return 0;
-  uint32_t value = at[0] & (0x7fu >> length);
-  for (size_t i = 1; i < length; i++) {
-    if ((at[i] & 0xc0) != 0x80) return 0;
-    value = value << 6 | (at[i] & 0x3fu);
-  }
-  static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-  if (value < least[length] || value > 0x10ffff || (value >= 0xd800 && value <= 0xdfff)) return 0;
-  return *code = value, length;
-}
+enum { SHOWN_LIMIT = 4096 };
 
 // What DejaVu Sans has: Latin, Greek, Cyrillic; punctuation, arrows, mathematics.
 static bool is_drawable(uint32_t code)
@@ -32,15 +18,16 @@ static bool is_drawable(uint32_t code)
 void text_show(char *out, size_t size, const char *text)
 {
   size_t used = 0;
-  for (const unsigned char *at = (const unsigned char *)text; *at;) {
+  for (const char *at = text, *end = text + strlen(text); at < end;) {
     char shown[16];
-    uint32_t code = *at;
-    size_t length = sequence(at, &code);
-    bool drawable = length && is_drawable(code);
-    if (drawable)
-      snprintf(shown, sizeof shown, "%.*s", (int)length, (const char *)at);
+    uint32_t code = 0;
+    size_t length = utf8_decode(at, (size_t)(end - at), &code);
+    if (length && is_drawable(code))
+      snprintf(shown, sizeof shown, "%.*s", (int)length, at);
+    else if (length && code >= 0x80)
+      snprintf(shown, sizeof shown, "\\u{%X}", (unsigned)code);
     else
-      snprintf(shown, sizeof shown, "<%02X>", (unsigned)code);
+      snprintf(shown, sizeof shown, "\\x%02X", (unsigned char)*at);
     size_t added = strlen(shown);
     if (used + added >= size) break;
     memcpy(out + used, shown, added);

@@ -7,7 +7,7 @@
 #include <stdio.h>
 
 // Copies `text` as it can be shown: control characters, invalid UTF-8, and characters outside the ranges that the
-// page's font has (an absent one is drawn as a box of any size) become <0A> or <1F642>. Cut to what fits, at a whole
+// page's font has (an absent one is drawn as a box of any size) become \x0A or \u{1F642}. Cut to what fits, at a whole
 // character.
 void text_show(char *out, size_t size, const char *text);
 

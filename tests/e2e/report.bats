@@ -81,7 +81,7 @@ pages() { pdfinfo "$1" | awk '/^Pages:/ { print $2 }'; }
   ! grep -E 'execve\("[^"]*/(sh|bash|dash)"' "$work/calls"
   [ -z "$(find "$work" -name 'canary*'; find . -maxdepth 1 -name 'canary*')" ]
   text="$(pdftotext -layout "$work/runs/cnn/report.pdf" -)"
-  for name in '`touch canary`' '$(touch canary)' "a\"b'c" 'new<0A>line' 'x_y^2 {z} @&~' "'; DROP TABLE run; --" 'back\slash\n'; do
+  for name in '`touch canary`' '$(touch canary)' "a\"b'c" 'new\x0Aline' 'x_y^2 {z} @&~' "'; DROP TABLE run; --" 'back\slash\n'; do
     grep -qF -- "$name" <<<"$text" || { echo "not on a page: $name"; return 1; }
   done
   [ "$(sqlite3 "$work/manifest.db" 'SELECT count(*) FROM run')" -eq 2 ]
