@@ -88,6 +88,9 @@ static enum status draw(struct stage *stage, const struct report *report, struct
   int pages = 0;
   double started = clock_seconds();
   enum status status = report_draw(report, &pages, error);
+  // Ctrl-C ends gnuplot, too: its failure is ours to explain.
+  if (status && stage_interrupted(stage))
+    return fail(error, INTERRUPTED, "stopped before %s's report was drawn", report->run.name);
   if (status) return status;
   stage_say(stage, "runs/%s/report.pdf: %d pages in %.1f s", report->run.name, pages, clock_seconds() - started);
   return OK;

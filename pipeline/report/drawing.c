@@ -50,12 +50,41 @@ static enum status write_scripts(struct drawing *drawing, struct error *error)
   return status;
 }
 
+#define FOLDER_PREFIX ".report-"
+
+static void remove_folder(const char *folder)
+{
+  struct listing listing = {0};
+  if (folder_list(&listing, folder, NULL) == OK)
+    for (size_t i = 0; i < listing.count; i++) {
+      char path[PATH_LIMIT];
+      if (path_join(path, folder, listing.entries[i].name, NULL) == OK) unlink(path);
+    }
+  listing_release(&listing);
+  rmdir(folder);
+}
+
+// What a killed execution left. One report stage works in a manifest's folder at a time: none of them is in use.
+static void remove_leftovers(const char *parent)
+{
+  struct listing listing = {0};
+  if (folder_list(&listing, parent, NULL) == OK)
+    for (size_t i = 0; i < listing.count; i++) {
+      const struct entry *entry = &listing.entries[i];
+      char path[PATH_LIMIT];
+      bool ours = entry->is_folder && strncmp(entry->name, FOLDER_PREFIX, strlen(FOLDER_PREFIX)) == 0;
+      if (ours && path_join(path, parent, entry->name, NULL) == OK) remove_folder(path);
+    }
+  listing_release(&listing);
+}
+
 enum status drawing_open(struct drawing *drawing, const char *parent, struct error *error)
 {
   drawing->folder[0] = '\0';
   char template[PATH_LIMIT];
-  enum status status = path_join(template, parent, ".report-XXXXXX", error);
+  enum status status = path_join(template, parent, FOLDER_PREFIX "XXXXXX", error);
   if (status) return status;
+  remove_leftovers(parent);
   if (!mkdtemp(template)) return fail_errno(error, "cannot make a temporary folder in %s", parent);
   memcpy(drawing->folder, template, sizeof template);
   status = write_scripts(drawing, error);
@@ -144,14 +173,6 @@ enum status drawing_publish(struct drawing *drawing, const char *name, const cha
 
 void drawing_close(struct drawing *drawing)
 {
-  if (!drawing->folder[0]) return;
-  struct listing listing = {0};
-  if (folder_list(&listing, drawing->folder, NULL) == OK)
-    for (size_t i = 0; i < listing.count; i++) {
-      char path[PATH_LIMIT];
-      if (path_join(path, drawing->folder, listing.entries[i].name, NULL) == OK) unlink(path);
-    }
-  listing_release(&listing);
-  rmdir(drawing->folder);
+  if (drawing->folder[0]) remove_folder(drawing->folder);
   drawing->folder[0] = '\0';
 }

@@ -18,7 +18,8 @@ struct drawing {
   char folder[PATH_LIMIT]; // "" when closed
 };
 
-// Makes `parent`/.report-XXXXXX with the embedded scripts in it.
+// Makes `parent`/.report-XXXXXX with the embedded scripts in it, and removes those that killed executions left there:
+// the caller sees to it that no other process draws in `parent`.
 enum status drawing_open(struct drawing *drawing, const char *parent, struct error *error);
 
 // Opens a file of the drawing for writing; drawing_file_close reports what went wrong since, a full disk for one.

@@ -15,6 +15,8 @@ pages() { pdfinfo "$1" | awk '/^Pages:/ { print $2 }'; }
 
 @test "report: draws nine pages, the matrix and the curves, and leaves nothing else" {
   manifest
+  mkdir -p "$work/runs/cnn/.report-killed" # what kill -9 leaves
+  touch "$work/runs/cnn/.report-killed/report.gp"
   run "$report" --manifest "$work/manifest.db" --run cnn
   [ "$status" -eq 0 ]
   [ "$(pages "$work/runs/cnn/report.pdf")" -eq 9 ]
@@ -102,5 +104,24 @@ pages() { pdfinfo "$1" | awk '/^Pages:/ { print $2 }'; }
   run env PATH=/nonexistent "$report" --manifest "$work/manifest.db" --run cnn
   [ "$status" -eq 1 ]
   [[ "$output" == *"gnuplot-nox"* ]]
+  [ -z "$(ls -A "$work/runs/cnn")" ]
+}
+
+@test "report: Ctrl-C while gnuplot draws is an interruption and leaves nothing" {
+  manifest bare
+  mkdir "$work/bin"
+  printf '#!/bin/sh\nexec sleep 60\n' >"$work/bin/gnuplot"
+  chmod +x "$work/bin/gnuplot"
+  # A process group of its own, as a terminal's foreground job has: the signal reaches the stage and gnuplot.
+  PATH="$work/bin:$PATH" setsid "$report" --manifest "$work/manifest.db" --run cnn 3>&- &
+  stage=$!
+  for _ in $(seq 100); do
+    [ -e "$work/runs/cnn" ] && pgrep -g "$stage" -x sleep >/dev/null && break
+    sleep 0.1
+  done
+  kill -INT -- "-$stage"
+  status=0
+  wait "$stage" || status=$?
+  [ "$status" -eq 130 ]
   [ -z "$(ls -A "$work/runs/cnn")" ]
 }
