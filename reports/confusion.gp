@@ -27,8 +27,8 @@ words_of(images, share) = !normalised ? sprintf("%d", images) : share < 0.005 ? 
 percent(x) = sprintf("%.0f", 100 * x)
 known(x) = x == x
 
-set label 1 "predicted" at (edge - 0.5) / 2, -0.3 - above center font ",8" tc rgb grey
-set label 2 "label" at -0.3 - beside, (edge - 0.5) / 2 center rotate by 90 font ",8" tc rgb grey
+set label 1 "predicted →" at -0.75, -1.7 right font ",7" tc rgb grey
+set label 2 "label ↓" at -0.75, -0.9 right font ",7" tc rgb grey
 set label 3 "images" at edge + 0.5 * wide, -1.1 center font ",7" tc rgb grey
 set label 4 "recall %" at edge + 1.5 * wide, -1.1 center font ",7" tc rgb grey
 set label 5 "images" at -0.75, edge + 0.6 * low right font ",7" tc rgb grey
