@@ -90,7 +90,7 @@ $(BUILD)/tools/%: $(BUILD)/tests/tools/%.c.o $(LIB)
 
 # Kernels are compiled for their own instruction set and chosen when the program starts (engine/kernels/select.c).
 KERNELS := $(BUILD)/pipeline/engine/kernels
-$(KERNELS)/%.c.o: CFLAGS += -O3 -ffp-contract=fast
+$(KERNELS)/%.c.o: CFLAGS += $(if $(SANITIZE),-O1,-O3) -ffp-contract=fast
 ifeq ($(MACHINE),x86_64)
 $(KERNELS)/fp32_avx2.c.o: CFLAGS += -mavx2 -mfma
 $(KERNELS)/fp32_avx512.c.o: CFLAGS += -mavx512f -mavx512bw -mavx512dq -mavx512vl -mfma

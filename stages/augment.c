@@ -7,12 +7,12 @@
 #include <string.h>
 
 #include "core/mem.h"
+#include "data/loader.h"
+#include "data/materialise.h"
 #include "image/augment.h"
-#include "keys.h"
-#include "loader.h"
-#include "materialise.h"
-#include "settings.h"
-#include "stage.h"
+#include "keys/keys.h"
+#include "keys/settings.h"
+#include "stage/stage.h"
 #include "store/tensors.h"
 
 // Row r is copy 1 + r / images of image r % images.

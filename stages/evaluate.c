@@ -5,14 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "judgement.h"
-#include "keys.h"
-#include "loader.h"
-#include "network.h"
-#include "settings.h"
-#include "stage.h"
+#include "data/loader.h"
+#include "keys/keys.h"
+#include "keys/settings.h"
+#include "stage/stage.h"
 #include "store/runs.h"
-#include "training.h"
+#include "training/judgement.h"
+#include "training/network.h"
+#include "training/training.h"
 
 enum { EVALUATE_CODE = 1, PART_LIMIT = 3 };
 

@@ -5,10 +5,10 @@
 
 #include "core/mem.h"
 #include "core/utf8.h"
-#include "ingest.h"
-#include "keys.h"
-#include "scan.h"
-#include "stage.h"
+#include "data/ingest.h"
+#include "data/scan.h"
+#include "keys/keys.h"
+#include "stage/stage.h"
 #include "store/images.h"
 
 enum { LISTED = 5 }; // quarantined files that are shown by name

@@ -2,9 +2,9 @@
 // for; without a configuration either, the one that was finished last.
 #include <string.h>
 
-#include "keys.h"
+#include "keys/keys.h"
 #include "report/report.h"
-#include "stage.h"
+#include "stage/stage.h"
 
 // `name` is NULL where any finished run would have done.
 static enum status unknown_run(struct db *db, const char *name, struct error *error)

@@ -10,12 +10,12 @@
 #include "core/digest.h"
 #include "core/files.h"
 #include "core/mem.h"
+#include "data/materialise.h"
 #include "image/codec.h"
 #include "image/resize.h"
-#include "keys.h"
-#include "materialise.h"
-#include "settings.h"
-#include "stage.h"
+#include "keys/keys.h"
+#include "keys/settings.h"
+#include "stage/stage.h"
 #include "store/tensors.h"
 
 // --- the dataset's images

@@ -4,9 +4,9 @@
 #include <string.h>
 
 #include "core/mem.h"
-#include "keys.h"
-#include "split.h"
-#include "stage.h"
+#include "data/split.h"
+#include "keys/keys.h"
+#include "stage/stage.h"
 #include "store/splits.h"
 
 struct work {

@@ -6,13 +6,13 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "keys.h"
-#include "loader.h"
-#include "network.h"
-#include "results.h"
-#include "settings.h"
-#include "stage.h"
-#include "training.h"
+#include "data/loader.h"
+#include "keys/keys.h"
+#include "keys/settings.h"
+#include "stage/stage.h"
+#include "training/network.h"
+#include "training/results.h"
+#include "training/training.h"
 
 // What the run is made from.
 struct inputs {

@@ -30,7 +30,7 @@ static void library_free(struct op *op)
 {
   struct library_conv *conv = (struct library_conv *)op;
   struct call *calls[6] = {&conv->forward,      &conv->backward_input, &conv->backward_weights,
-                          &conv->pack_forward, &conv->pack_backward,  &conv->unpack};
+                           &conv->pack_forward, &conv->pack_backward,  &conv->unpack};
   for (size_t i = 0; i < 6; i++) call_free(calls[i]);
   onednn_close(&conv->onednn);
   free(conv->weights);

@@ -11,7 +11,7 @@
 //
 // To add an operation: a range in the recipe, a field in the parameters with a value that does nothing, a
 // draw at the END of augment_draw (earlier draws keep their numbers), a row in the table of augment.c, its
-// pixels in augment_apply.c, a key in config_keys.c, and a test.
+// pixels in augment_apply.c, a key in config/keys_table.c, and a test.
 #ifndef IMAGE_AUGMENT_H
 #define IMAGE_AUGMENT_H
 

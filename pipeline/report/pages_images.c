@@ -6,13 +6,13 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "config.h"
+#include "config/config.h"
 #include "core/mem.h"
+#include "data/loader.h"
 #include "image/codec.h"
-#include "loader.h"
+#include "keys/settings.h"
 #include "report/sheet.h"
 #include "report/text.h"
-#include "settings.h"
 
 enum { CELL = 128, FILE_LIMIT = DECODE_FILE_LIMIT };
 

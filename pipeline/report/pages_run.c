@@ -4,8 +4,8 @@
 #include <math.h>
 #include <string.h>
 
-#include "config.h"
-#include "config_keys.h"
+#include "config/config.h"
+#include "config/keys_table.h"
 #include "report/text.h"
 
 static const double line = 0.026;

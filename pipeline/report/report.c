@@ -4,7 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "config.h"
+#include "config/config.h"
 #include "report/pages.h"
 
 #define MAIN_SCRIPT "report.gp"

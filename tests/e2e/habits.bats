@@ -33,13 +33,13 @@ pipeline/core/status.c|#include "store/db.h"
 pipeline/engine/net.c|#include "image/image.h"
 pipeline/engine/net.c|#include "store/db.h"
 pipeline/store/tensorfile.c|#include "models/models.h"
-pipeline/image/resize.c|#include "config.h"
-pipeline/models/models.c|#include "loader.h"
-pipeline/config.c|#include "stage.h"
+pipeline/image/resize.c|#include "config/config.h"
+pipeline/models/models.c|#include "data/loader.h"
+pipeline/config/config.c|#include "stage/stage.h"
 pipeline/store/tensorfile.c|#include <sqlite3.h>
-pipeline/stage.c|#include <dnnl.h>
+pipeline/stage/stage.c|#include <dnnl.h>
 pipeline/image/resize.c|#include <opencv2/core.hpp>
-pipeline/stage.c|#include "../stages/x.h"
+pipeline/stage/stage.c|#include "../stages/x.h"
 $stage|#include "$(basename "$other")"
 pipeline/core/mem.c|void f(void) { exit(1); }
 pipeline/store/db.c|void f(void) { printf("x"); }

@@ -5,8 +5,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "config.h"
-#include "config_keys.h"
+#include "config/config.h"
+#include "config/keys_table.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

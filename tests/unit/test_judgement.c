@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "judgement.h"
+#include "training/judgement.h"
 
 #include <cmocka.h> // last: it defines fail() as a macro
 

@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "engine/net.h"
-#include "keys.h"
+#include "keys/keys.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

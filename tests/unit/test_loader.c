@@ -1,8 +1,8 @@
 // From a manifest and tensor files to pixels: the right rows, labels and variants; files that are not what their rows
 // say.
 #include "core/digest.h"
+#include "data/loader.h"
 #include "image/augment.h"
-#include "loader.h"
 #include "store/tensorfile.h"
 #include "store/tensors.h"
 

@@ -114,7 +114,8 @@ static void it_agrees_in_bf16(void **state)
 {
   (void)state;
   if (!net_precision_supported(NET_BF16)) skip();
-  for (size_t i = 0; i < sizeof trials / sizeof *trials; i++) compare(&trials[i], NET_BF16, 0.1); // a maximum may change place
+  for (size_t i = 0; i < sizeof trials / sizeof *trials; i++)
+    compare(&trials[i], NET_BF16, 0.1); // a maximum may change place
 }
 
 int main(void)

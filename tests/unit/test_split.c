@@ -4,7 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "split.h"
+#include "data/split.h"
 #include "store/db.h"
 #include "store/splits.h"
 

@@ -7,7 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "stage.h"
+#include "stage/stage.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -42,8 +42,8 @@ struct kernels {
   // The same with C in fp32 whatever the dtype.
   void (*product_f32)(size_t m, size_t n, const struct rows *a, const void *packed, bool relu, float *c, size_t stride);
 
-  // sum[segments * k, n] += A[m, .]^T * B[m, n]: weight gradients. `scratch` holds transposed_scratch(m, n, segments * k)
-  // bytes.
+  // sum[segments * k, n] += A[m, .]^T * B[m, n]: weight gradients. `scratch` holds transposed_scratch(m, n, segments *
+  // k) bytes.
   size_t (*transposed_scratch)(size_t m, size_t n, size_t k);
   void (*product_transposed)(size_t m, size_t n, const struct rows *a, const void *b, size_t b_stride, float *sum,
                              void *scratch);

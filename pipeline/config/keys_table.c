@@ -1,0 +1,171 @@
+#include "config/keys_table.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define CHOICES(...)                                                                                                   \
+  (const char *const[])                                                                                                \
+  {                                                                                                                    \
+    __VA_ARGS__, NULL                                                                                                  \
+  }
+
+// In the order of the pipeline's stages, which is also args.yaml's. Keys of one section stand together.
+// name, type, low, high, ends, choices, default, help
+const struct config_key config_keys[] = {
+    {"name", KEY_NAME, 0, 0, 0, NULL, "",
+     "the run's name, and its folder's below runs/; the config file's name if unset"},
+    {"seed", KEY_INTEGER, 0, 4294967295.0, 0, NULL, "0", "of split, weights, shuffling, dropout and augmentation"},
+
+    {"dataset.train", KEY_LIST, 0, 0, 0, NULL, "",
+     "the folder with one folder of images per class (one folder for now)"},
+
+    {"split.method", KEY_CHOICE, 0, 0, 0, CHOICES("random"), "random", "random: stratified by class"},
+    {"split.val", KEY_REAL, 0, 1, ENDS_OPEN_HIGH, NULL, "0.2", "share of the images for validation"},
+    {"split.test", KEY_REAL, 0, 1, ENDS_OPEN_HIGH, NULL, "0", "share of the images kept away until the end"},
+
+    {"resize.size", KEY_INTEGER, 0, 0, 0, CHOICES("100", "224"), "100", "side of the square in pixels"},
+    {"resize.fit", KEY_CHOICE, 0, 0, 0, CHOICES("stretch", "letterbox", "center_crop"), "stretch",
+     "how a picture that is not square becomes one"},
+    {"resize.filter", KEY_CHOICE, 0, 0, 0, CHOICES("area", "linear", "cubic", "lanczos", "nearest"), "area",
+     "how pixels are mixed; area is antialiased downwards"},
+
+    {"augment.mode", KEY_CHOICE, 0, 0, 0, CHOICES("off", "online", "copies"), "off",
+     "online: anew in each epoch; copies: made once, kept as files"},
+    {"augment.copies", KEY_INTEGER, 1, 100, 0, NULL, "1", "augmented copies of each training image, for mode copies"},
+    {"augment.rotate", KEY_REAL, 0, 30, 0, NULL, "0", "degrees, either way"},
+    {"augment.translate", KEY_REAL, 0, 0.5, 0, NULL, "0", "share of the side, either way"},
+    {"augment.zoom", KEY_REAL, 0, 0.9, 0, NULL, "0", "scale drawn from 1 - zoom to 1 + zoom"},
+    {"augment.shear", KEY_REAL, 0, 20, 0, NULL, "0", "degrees, either way"},
+    {"augment.brightness", KEY_REAL, 0, 0.9, 0, NULL, "0", "factor drawn from 1 - b to 1 + b"},
+    {"augment.contrast", KEY_REAL, 0, 0.9, 0, NULL, "0", "factor drawn from 1 - c to 1 + c"},
+    {"augment.saturation", KEY_REAL, 0, 0.9, 0, NULL, "0", "factor drawn from 1 - s to 1 + s"},
+    {"augment.noise", KEY_REAL, 0, 64, 0, NULL, "0", "standard deviation in grey levels, at most"},
+    {"augment.flip", KEY_REAL, 0, 1, 0, NULL, "0",
+     "probability of a mirror image: a mirrored hand is another sign, or none"},
+
+    {"model.name", KEY_CHOICE, 0, 0, 0, CHOICES("seed-cnn"), "seed-cnn", "the network"},
+    {"model.dropout", KEY_REAL, 0, 1, ENDS_OPEN_HIGH, NULL, "0.3", "share of activations dropped in training"},
+
+    {"train.epochs", KEY_INTEGER, 1, 100000, 0, NULL, "10", "passes over the training images"},
+    {"train.batch", KEY_INTEGER, 1, 4096, 0, NULL, "64", "images per optimizer step"},
+    {"train.optimizer", KEY_CHOICE, 0, 0, 0, CHOICES("adam", "adamw", "sgd"), "adam", "with Keras' defaults"},
+    {"train.lr", KEY_REAL, 0, 10, ENDS_OPEN_LOW, NULL, "0.001", "learning rate"},
+    {"train.momentum", KEY_REAL, 0, 1, ENDS_OPEN_HIGH, NULL, "0.9", "of sgd"},
+    {"train.beta1", KEY_REAL, 0, 1, ENDS_OPEN_HIGH, NULL, "0.9", "of adam and adamw"},
+    {"train.beta2", KEY_REAL, 0, 1, ENDS_OPEN_HIGH, NULL, "0.999", "of adam and adamw"},
+    {"train.epsilon", KEY_REAL, 0, 1, ENDS_OPEN_LOW, NULL, "1e-7", "of adam and adamw"},
+    {"train.weight_decay", KEY_REAL, 0, 1, 0, NULL, "0", "on kernels, not on biases"},
+    {"train.schedule", KEY_CHOICE, 0, 0, 0, CHOICES("constant", "cosine", "step"), "constant", "of the learning rate"},
+    {"train.final_lr", KEY_REAL, 0, 10, 0, NULL, "0", "where cosine ends"},
+    {"train.warmup_epochs", KEY_INTEGER, 0, 1000, 0, NULL, "0", "epochs in which the rate rises from 0"},
+    {"train.step_epochs", KEY_INTEGER, 1, 100000, 0, NULL, "10", "step: every so many epochs ..."},
+    {"train.step_factor", KEY_REAL, 0, 1, ENDS_OPEN_LOW, NULL, "0.1", "... the rate is multiplied by this"},
+    {"train.patience", KEY_INTEGER, 0, 100000, 0, NULL, "0",
+     "stop after so many epochs without better validation accuracy; 0: never"},
+    {"train.label_smoothing", KEY_REAL, 0, 1, ENDS_OPEN_HIGH, NULL, "0", "share of a label spread over all classes"},
+    {"train.precision", KEY_CHOICE, 0, 0, 0, CHOICES("auto", "fp32", "bf16"), "auto",
+     "auto: bf16 where the CPU has it"},
+    {"train.kernels", KEY_CHOICE, 0, 0, 0, CHOICES("native", "onednn", "reference"), "native",
+     "native: our own vector kernels; reference: slow, plain, for checks"},
+    {"train.checkpoint_seconds", KEY_REAL, 0, 86400, 0, NULL, "60",
+     "between checkpoints within an epoch; 0: at its end"},
+
+    {"evaluate.parts", KEY_LIST, 0, 0, 0, CHOICES("train", "val", "test"), "val,test", "the parts that are judged"},
+    {"report.samples", KEY_INTEGER, 0, 200, 0, NULL, "24", "pictures on a page of samples"},
+};
+
+const size_t config_key_count = sizeof config_keys / sizeof *config_keys;
+
+int config_key_find(const char *name)
+{
+  for (size_t i = 0; i < config_key_count; i++)
+    if (!strcmp(config_keys[i].name, name)) return (int)i;
+  return -1;
+}
+
+static void list_choices(const char *const *choices, char *out, size_t size)
+{
+  size_t used = 0;
+  out[0] = '\0';
+  for (size_t i = 0; choices[i] && used < size; i++) {
+    const char *between = i == 0 ? "" : choices[i + 1] ? ", " : " or ";
+    int length = snprintf(out + used, size - used, "%s%s", between, choices[i]);
+    used += length > 0 ? (size_t)length : 0;
+  }
+}
+
+void config_key_allowed(const struct config_key *key, char *out, size_t size)
+{
+  if (key->choices) {
+    list_choices(key->choices, out, size);
+    return;
+  }
+  switch (key->type) {
+  case KEY_INTEGER:
+    snprintf(out, size, "%.0f to %.0f", key->low, key->high);
+    return;
+  case KEY_REAL:
+    if (key->ends == ENDS_OPEN_LOW)
+      snprintf(out, size, "above %g, at most %g", key->low, key->high);
+    else if (key->ends == ENDS_OPEN_HIGH)
+      snprintf(out, size, "%g or more, below %g", key->low, key->high);
+    else
+      snprintf(out, size, "%g to %g", key->low, key->high);
+    return;
+  case KEY_FLAG:
+    snprintf(out, size, "true or false");
+    return;
+  case KEY_NAME:
+    snprintf(out, size, "letters, digits, '.', '_' and '-', at most 64, not starting with '.' or '-'");
+    return;
+  case KEY_LIST:
+    snprintf(out, size, "a list of texts");
+    return;
+  default:
+    snprintf(out, size, "a text");
+    return;
+  }
+}
+
+// Levenshtein's distance, with a limit on length that every known key keeps.
+enum { NAME_LIMIT = 48 };
+
+static size_t distance(const char *a, const char *b)
+{
+  size_t m = strlen(a), n = strlen(b), row[NAME_LIMIT + 1];
+  if (m > NAME_LIMIT || n > NAME_LIMIT) return NAME_LIMIT;
+  for (size_t j = 0; j <= n; j++) row[j] = j;
+  for (size_t i = 1; i <= m; i++) {
+    size_t diagonal = row[0];
+    row[0] = i;
+    for (size_t j = 1; j <= n; j++) {
+      size_t above = row[j], best = diagonal + (a[i - 1] != b[j - 1]);
+      if (above + 1 < best) best = above + 1;
+      if (row[j - 1] + 1 < best) best = row[j - 1] + 1;
+      diagonal = above;
+      row[j] = best;
+    }
+  }
+  return row[n];
+}
+
+static const char *last_part(const char *name)
+{
+  const char *dot = strrchr(name, '.');
+  return dot ? dot + 1 : name;
+}
+
+const char *config_key_suggestion(const char *name)
+{
+  const char *best = NULL;
+  size_t least = strlen(name) / 3 + 1; // farther away is another word
+  for (size_t i = 0; i < config_key_count; i++) {
+    const char *known = config_keys[i].name;
+    size_t whole = distance(name, known);
+    // "epochs" or "model.epochs" for train.epochs: the right word in the wrong place; a whole match goes first.
+    size_t last = distance(last_part(name), last_part(known)) + (strcmp(last_part(name), name) != 0 ? 1 : 0);
+    size_t nearest = whole < last ? whole : last;
+    if (nearest < least) least = nearest, best = known;
+  }
+  return best;
+}

@@ -1,0 +1,308 @@
+#include "data/loader.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "core/digest.h"
+#include "core/files.h"
+#include "core/mem.h"
+#include "store/tensorfile.h"
+#include "store/tensors.h"
+
+enum { FAULT_BLOCK = 64 << 10 };
+
+struct shard {
+  struct tensorfile *file;
+  const uint8_t *pixels; // [rows, side, side, 3]
+  uint64_t first_row, rows;
+};
+
+struct loader {
+  struct tensor_set set;
+  int side;
+  size_t row_bytes;
+  struct shard *shards;
+  size_t shard_count;
+  bool release_pages;
+
+  size_t images, copies; // copies: variants of each image in the set, at least 1
+  int64_t *ids;          // [images]
+  uint64_t *numbers;     // [images]
+  int32_t *labels;       // [images]
+  const uint8_t **rows;  // [images, copies]
+
+  bool augmented;
+  struct augment_recipe recipe;
+  uint64_t seed;
+};
+
+// --- files
+// -------------------------------------------------------------------------------------------------------------
+
+static enum status open_shard(struct loader *loader, struct shard *shard, const char *folder,
+                              const struct tensor_file *file, bool verify, struct error *error)
+{
+  char path[PATH_LIMIT], sha256[DIGEST_TEXT] = "";
+  uint64_t bytes;
+  uint64_t shape[4] = {file->rows, (uint64_t)loader->side, (uint64_t)loader->side, 3};
+  const void *pixels = NULL;
+  enum status status = tensor_file_check(folder, file, error);
+  if (!status) status = path_join(path, folder, file->path, error);
+  if (!status && verify) status = digest_of_file(sha256, &bytes, path, error);
+  if (!status && verify && strcmp(sha256, file->sha256) != 0)
+    status = fail(error, BAD_DATA, "%s has SHA-256 %.12s..., the manifest says %.12s...", path, sha256, file->sha256);
+  if (!status) status = tensorfile_open(&shard->file, path, error);
+  if (!status) status = tensorfile_find(shard->file, "images", TENSOR_U8, 4, shape, &pixels, error);
+  if (!status) *shard = (struct shard){shard->file, pixels, file->first_row, file->rows};
+  return status ? fail_within(error, "remove the file and run the stage that makes it again") : OK;
+}
+
+static enum status open_shards(struct loader *loader, struct db *db, const char *folder, bool verify,
+                               struct error *error)
+{
+  struct tensor_file *files = NULL;
+  size_t count = 0;
+  uint64_t bytes = 0;
+  enum status status = tensor_set_files(db, loader->set.id, &files, &count, error);
+  if (!status) status = mem_zeroed((void **)&loader->shards, count + 1, sizeof *loader->shards, "tensor files", error);
+  for (size_t i = 0; !status && i < count; i++) bytes += files[i].bytes;
+  for (size_t i = 0; !status && i < count; i++, loader->shard_count++)
+    status = open_shard(loader, &loader->shards[i], folder, &files[i], verify && bytes <= LOADER_DIGEST_LIMIT, error);
+  loader->release_pages = bytes > LOADER_RESIDENT_LIMIT;
+  free(files);
+  return status;
+}
+
+// Where row `row` of the set is; NULL if no file has it. Files are in the order of their rows.
+static const uint8_t *row_pixels(const struct loader *loader, uint64_t row)
+{
+  size_t low = 0, high = loader->shard_count;
+  while (low < high) {
+    size_t middle = (low + high) / 2;
+    const struct shard *shard = &loader->shards[middle];
+    if (row < shard->first_row)
+      high = middle;
+    else if (row - shard->first_row >= shard->rows)
+      low = middle + 1;
+    else
+      return shard->pixels + (row - shard->first_row) * loader->row_bytes;
+  }
+  return NULL;
+}
+
+// --- rows
+// --------------------------------------------------------------------------------------------------------------
+
+// Images of the part with their rows, by path (ids depend on the order in which files were found) and variant; an image
+// without a row comes with NULL.
+static const char part_rows[] =
+    "SELECT i.id, i.label, r.row, i.sha256 FROM split_image s JOIN image i ON i.id = s.image"
+    " LEFT JOIN tensor_row r ON r.tensor_set = ?1 AND r.image = i.id"
+    " WHERE s.split = ?2 AND s.part = ?3 AND i.status = 'ok' ORDER BY i.path, r.variant";
+static const char all_rows[] =
+    "SELECT i.id, i.label, r.row, i.sha256 FROM tensor_row r JOIN image i ON i.id = r.image"
+    " WHERE r.tensor_set = ?1 AND ?2 IS NOT NULL AND ?3 IS NULL AND i.status = 'ok' ORDER BY i.path, r.variant";
+
+struct row_lists {
+  size_t images, rows, id_capacity, number_capacity, label_capacity, row_capacity;
+};
+
+// The first 60 bits of the SHA-256.
+static uint64_t number_of(const char *sha256)
+{
+  char digits[16];
+  snprintf(digits, sizeof digits, "%s", sha256);
+  return strtoull(digits, NULL, 16);
+}
+
+static enum status append_row(struct loader *loader, struct row_lists *lists, struct query *query, struct error *error)
+{
+  int64_t id = query_integer(query, 0);
+  if (query_is_null(query, 2))
+    return fail(error, BAD_DATA, "image %" PRId64 " has no row in the tensor set: run resize and augment again", id);
+  const uint8_t *pixels = row_pixels(loader, (uint64_t)query_integer(query, 2));
+  if (!pixels)
+    return fail(error, BAD_DATA, "row %" PRId64 " of image %" PRId64 " is in no tensor file", query_integer(query, 2),
+                id);
+  enum status status = OK;
+  if (!lists->images || loader->ids[lists->images - 1] != id) {
+    size_t n = ++lists->images;
+    status = mem_grow((void **)&loader->ids, &lists->id_capacity, n, sizeof *loader->ids, "image ids", error);
+    if (!status)
+      status = mem_grow((void **)&loader->labels, &lists->label_capacity, n, sizeof *loader->labels, "labels", error);
+    if (!status)
+      status = mem_grow((void **)&loader->numbers, &lists->number_capacity, n, sizeof *loader->numbers, "image numbers",
+                        error);
+    if (status) return status;
+    loader->ids[n - 1] = id;
+    loader->numbers[n - 1] = number_of(query_text(query, 3));
+    loader->labels[n - 1] = (int32_t)query_integer(query, 1);
+  }
+  status = mem_grow((void **)&loader->rows, &lists->row_capacity, ++lists->rows, sizeof *loader->rows, "rows", error);
+  if (!status) loader->rows[lists->rows - 1] = pixels;
+  return status;
+}
+
+static enum status find_rows(struct loader *loader, struct db *db, const struct loader_options *options,
+                             struct error *error)
+{
+  struct query *query = NULL;
+  struct row_lists lists = {0};
+  enum status status = query_open(&query, db, options->part ? part_rows : all_rows, error);
+  if (!status) status = query_bind(query, error, "iit", loader->set.id, options->split, options->part);
+  while (!status && query_next(query, &status, error)) status = append_row(loader, &lists, query, error);
+  query_close(query);
+  if (status) return status;
+  loader->images = lists.images;
+  loader->copies = lists.images ? lists.rows / lists.images : 1;
+  if (loader->copies * lists.images != lists.rows)
+    return fail(error, BAD_DATA, "the tensor set has %zu rows for %zu images of part %s: not the same number for each",
+                lists.rows, lists.images, options->part ? options->part : "all");
+  return OK;
+}
+
+// --- opening
+// -----------------------------------------------------------------------------------------------------------
+
+static enum status find_set(struct loader *loader, struct db *db, int64_t id, struct error *error)
+{
+  bool found;
+  enum status status = tensor_set_find(db, NULL, id, &loader->set, &found, error);
+  if (status) return status;
+  if (!found || !loader->set.done)
+    return fail(error, BAD_DATA, "tensor set %" PRId64 " is not done: run resize and augment first", id);
+  if (loader->set.height != loader->set.width || loader->set.channels != 3)
+    return fail(error, BAD_DATA, "tensor set %" PRId64 " is %dx%dx%d, not square RGB", id, loader->set.height,
+                loader->set.width, loader->set.channels);
+  loader->side = loader->set.height;
+  loader->row_bytes = (size_t)loader->side * (size_t)loader->side * 3;
+  return OK;
+}
+
+enum status loader_open(struct loader **out, struct db *db, const char *folder, const struct loader_options *options,
+                        struct error *error)
+{
+  struct loader *loader = NULL;
+  *out = NULL;
+  enum status status = mem_zeroed((void **)&loader, 1, sizeof *loader, "the loader", error);
+  if (!status) status = find_set(loader, db, options->tensor_set, error);
+  if (!status) status = open_shards(loader, db, folder, options->verify, error);
+  if (!status) status = find_rows(loader, db, options, error);
+  if (status) {
+    loader_close(loader);
+    return status;
+  }
+  loader->augmented = options->augment && !augment_recipe_is_off(options->augment);
+  if (loader->augmented) loader->recipe = *options->augment;
+  loader->seed = options->seed;
+  *out = loader;
+  return OK;
+}
+
+void loader_close(struct loader *loader)
+{
+  if (!loader) return;
+  for (size_t i = 0; loader->shards && i < loader->shard_count; i++) tensorfile_close(loader->shards[i].file);
+  free(loader->shards);
+  free(loader->ids);
+  free(loader->numbers);
+  free(loader->labels);
+  free(loader->rows);
+  free(loader);
+}
+
+size_t loader_images(const struct loader *loader)
+{
+  return loader->images;
+}
+int loader_size(const struct loader *loader)
+{
+  return loader->side;
+}
+const int32_t *loader_labels(const struct loader *loader)
+{
+  return loader->labels;
+}
+int64_t loader_image_id(const struct loader *loader, size_t index)
+{
+  return loader->ids[index];
+}
+
+uint64_t loader_image_number(const struct loader *loader, size_t index)
+{
+  return loader->numbers[index];
+}
+
+// --- fetching
+// ----------------------------------------------------------------------------------------------------------
+
+static const uint8_t *source_of(const struct loader *loader, uint64_t epoch, size_t index)
+{
+  size_t copy = epoch ? (size_t)((epoch - 1) % loader->copies) : 0;
+  return loader->rows[index * loader->copies + copy];
+}
+
+static const struct shard *shard_of(const struct loader *loader, const uint8_t *row)
+{
+  for (size_t i = 0; i < loader->shard_count; i++) {
+    const struct shard *shard = &loader->shards[i];
+    if (row >= shard->pixels && row < shard->pixels + shard->rows * loader->row_bytes) return shard;
+  }
+  return NULL;
+}
+
+// Advises about the blocks of `alignment` bytes that hold a row, as far as they belong to its own mapping.
+static void advise(const struct loader *loader, const uint8_t *row, uintptr_t alignment, int advice)
+{
+  const struct shard *shard = shard_of(loader, row);
+  if (!shard) return;
+  uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+  if (alignment < page) alignment = page;
+  uintptr_t mapped = (uintptr_t)shard->pixels / page * page;
+  uintptr_t mapped_end = (uintptr_t)(shard->pixels + shard->rows * loader->row_bytes);
+  uintptr_t start = (uintptr_t)row / alignment * alignment;
+  uintptr_t end = ((uintptr_t)row + loader->row_bytes + alignment - 1) / alignment * alignment;
+  if (start < mapped) start = mapped;
+  if (end > mapped_end) end = mapped_end;
+  madvise((void *)start, end - start, advice);
+}
+
+void loader_fetch(const struct loader *loader, uint64_t epoch, size_t index, uint8_t *pixels)
+{
+  const uint8_t *source = source_of(loader, epoch, index);
+  if (loader->augmented) {
+    struct augment_parameters parameters = augment_draw(&loader->recipe, loader->seed, loader->numbers[index], epoch);
+    augment_apply(&parameters, source, loader->side, loader->side, pixels);
+  } else {
+    memcpy(pixels, source, loader->row_bytes);
+  }
+  // The kernel maps pages around a fault in blocks: what it mapped for us is what has to be given back. A
+  // neighbour's page that goes with them is mapped again when it is needed.
+  if (loader->release_pages) advise(loader, source, FAULT_BLOCK, MADV_DONTNEED);
+}
+
+static void fetch_for_fit(void *self, uint64_t epoch, size_t index, void *pixels)
+{
+  loader_fetch(self, epoch, index, pixels);
+}
+
+static void expect_for_fit(void *self, uint64_t epoch, const uint32_t *indices, size_t n)
+{
+  struct loader *loader = self;
+  for (size_t i = 0; i < n; i++) advise(loader, source_of(loader, epoch, indices[i]), 1, MADV_WILLNEED);
+}
+
+struct fit_data loader_fit_data(struct loader *loader)
+{
+  return (struct fit_data){
+      .self = loader,
+      .images = loader->images,
+      .labels = loader->labels,
+      .fetch = fetch_for_fit,
+      .expect = loader->release_pages ? expect_for_fit : NULL,
+  };
+}

@@ -1,0 +1,19 @@
+// Inside the keys: what keys*.c share.
+#ifndef PIPELINE_KEYS_PARTS_H
+#define PIPELINE_KEYS_PARTS_H
+
+#include "keys/keys.h"
+
+// Adds the digest of another key, made by `make`.
+typedef enum status key_maker(struct stage_key **out, struct db *db, const struct config *config, struct error *error);
+enum status key_add_key(struct stage_key *key, const char *name, key_maker *make, struct db *db,
+                        const struct config *config, struct error *error);
+
+// Adds all keys of the table that begin with `prefix`, but those in `except` (ends with NULL; may be NULL).
+enum status key_add_section(struct stage_key *key, const char *prefix, const char *const *except,
+                            const struct config *config, struct error *error);
+
+// Finishes the key into *out if `status` is OK, else frees it. Returns the first status that is not OK.
+enum status key_hand_over(struct stage_key **out, struct stage_key *key, enum status status, struct error *error);
+
+#endif
