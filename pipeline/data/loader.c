@@ -43,6 +43,14 @@ struct loader {
 // --- files
 // -------------------------------------------------------------------------------------------------------------
 
+static enum status say_remedy(const struct loader *loader, enum status status, struct error *error)
+{
+  if (status != BAD_DATA || !error) return status;
+  struct error inner = *error;
+  const char *maker = strcmp(loader->set.kind, "augmented") != 0 ? "resize" : "augment";
+  return fail(error, status, "%s; remove the file if it is there, and run build/stages/%s again", inner.text, maker);
+}
+
 static enum status open_shard(struct loader *loader, struct shard *shard, const char *folder,
                               const struct tensor_file *file, bool verify, struct error *error)
 {
@@ -58,7 +66,7 @@ static enum status open_shard(struct loader *loader, struct shard *shard, const 
   if (!status) status = tensorfile_open(&shard->file, path, error);
   if (!status) status = tensorfile_find(shard->file, "images", TENSOR_U8, 4, shape, &pixels, error);
   if (!status) *shard = (struct shard){shard->file, pixels, file->first_row, file->rows};
-  return status ? fail_within(error, "remove the file and run the stage that makes it again") : OK;
+  return status ? say_remedy(loader, status, error) : OK;
 }
 
 static enum status open_shards(struct loader *loader, struct db *db, const char *folder, bool verify,

@@ -211,3 +211,35 @@ interrupt() {
   has "ower"
   [ "$(ask "SELECT state FROM run")" = failed ]
 }
+
+@test "the first copy is what training on the fly sees first" {
+  same=(--quiet --set augment.rotate=10 --set augment.zoom=0.1 --set train.epochs=1)
+  at "$WORK" augment "${same[@]}" --set augment.mode=copies >/dev/null
+  at "$WORK" train "${same[@]}" --set augment.mode=copies >/dev/null
+  at "$WORK" train "${same[@]}" --set augment.mode=online >/dev/null
+  [ "$(ask "SELECT count(*), count(DISTINCT weights_sha256) FROM run")" = "2|1" ]
+}
+
+@test "a tensor file that is gone is named by train and made again by resize" {
+  file=$(find "$WORK/tensors" -name '*.safetensors' | head -n 1)
+  sum=$(sha256sum "$file")
+  rm "$file"
+  run -1 at "$WORK" train
+  has "${file##*/}"
+  has "resize"
+  run -0 at "$WORK" resize
+  has "is made again"
+  [ "$(sha256sum "$file")" = "$sum" ]
+}
+
+@test "a full disk is an error that names the file, and training goes on when there is room" {
+  wanted=$(reference)
+  # Files of at most 4 MiB: the weights of best.safetensors fit, the optimizer's beside them do not.
+  run -1 bash -c "trap '' XFSZ; ulimit -f 4096; '$BUILD/stages/train' --manifest '$WORK/manifest.db' --config '$BATS_FILE_TMPDIR/exp.yaml'"
+  has "last.safetensors"
+  has "File too large"
+  [ "$(ask "SELECT state FROM run")" = failed ]
+  [ -z "$(find "$WORK/runs" -name '.publishing-*')" ]
+  run -0 at "$WORK" train --quiet
+  [ "$(ask "SELECT weights_sha256, best_sha256 FROM run")" = "$wanted" ]
+}
