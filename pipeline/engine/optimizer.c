@@ -12,11 +12,18 @@ struct state {
   float *slots[SLOTS];
 };
 
+// A piece of a trainable parameter: what threads share out.
+struct block {
+  size_t parameter, first, count;
+};
+
 struct optimizer {
   struct net *net;
   struct optimizer_options options;
   struct state *states; // one per parameter of the net
   size_t count;
+  struct block *blocks;
+  size_t block_count;
 };
 
 // One update's numbers, worked out once.
@@ -25,6 +32,23 @@ struct update {
   float l2;    // added to the gradient: l2 * w
   float decay; // w is first shrunk by this share
 };
+
+static enum status make_blocks(struct optimizer *optimizer, struct error *error)
+{
+  size_t capacity = 0;
+  enum status status = OK;
+  for (size_t p = 0; !status && p < optimizer->count; p++) {
+    const struct parameter *parameter = net_parameter(optimizer->net, p);
+    for (size_t first = 0; !status && parameter->trainable && first < parameter->count; first += BLOCK) {
+      status = mem_grow((void **)&optimizer->blocks, &capacity, optimizer->block_count + 1, sizeof *optimizer->blocks,
+                        "an optimizer", error);
+      if (status) break;
+      size_t left = parameter->count - first;
+      optimizer->blocks[optimizer->block_count++] = (struct block){p, first, left < BLOCK ? left : BLOCK};
+    }
+  }
+  return status;
+}
 
 enum status optimizer_new(struct optimizer **out, struct net *net, const struct optimizer_options *options,
                           struct error *error)
@@ -42,6 +66,7 @@ enum status optimizer_new(struct optimizer **out, struct net *net, const struct 
       status = mem_aligned((void **)&optimizer->states[i].slots[slot], parameter->count, sizeof(float),
                            "optimizer state", error);
   }
+  if (!status) status = make_blocks(optimizer, error);
   if (status)
     optimizer_free(optimizer);
   else
@@ -55,6 +80,7 @@ void optimizer_free(struct optimizer *optimizer)
   for (size_t i = 0; optimizer->states && i < optimizer->count; i++)
     for (int slot = 0; slot < SLOTS; slot++) free(optimizer->states[i].slots[slot]);
   free(optimizer->states);
+  free(optimizer->blocks);
   free(optimizer);
 }
 
@@ -126,53 +152,45 @@ static bool all_finite(const float *values, size_t n)
   return sum == 0;
 }
 
-static enum status check_gradients(struct optimizer *optimizer, uint64_t step, int threads, struct error *error)
+// FAILED, naming the first parameter whose gradient is not finite.
+static enum status check_gradients(const struct optimizer *optimizer, uint64_t step, int threads, struct error *error)
 {
-  for (size_t i = 0; i < optimizer->count; i++) {
-    const struct parameter *parameter = net_parameter(optimizer->net, i);
-    if (!parameter->trainable) continue;
-    if (!parameter->gradient)
-      return fail(error, BAD_USAGE, "%s has no gradient: the net was planned for inference", parameter->name);
-    size_t blocks = (parameter->count + BLOCK - 1) / BLOCK, bad = 0;
-#pragma omp parallel for schedule(static) num_threads(threads) reduction(+ : bad) if (blocks > 1)
-    for (size_t b = 0; b < blocks; b++) {
-      size_t first = b * BLOCK, n = parameter->count - first < BLOCK ? parameter->count - first : BLOCK;
-      bad += !all_finite(parameter->gradient + first, n);
-    }
-    if (bad)
-      return fail(error, FAILED, "step %llu: the gradient of %s is not finite", (unsigned long long)step,
-                  parameter->name);
+  size_t bad = SIZE_MAX;
+  for (size_t b = 0; b < optimizer->block_count; b++) {
+    const struct parameter *parameter = net_parameter(optimizer->net, optimizer->blocks[b].parameter);
+    if (parameter->gradient) continue;
+    return fail(error, BAD_USAGE, "%s has no gradient: the net was planned for inference", parameter->name);
   }
-  return OK;
+#pragma omp parallel for schedule(static) num_threads(threads) reduction(min : bad)
+  for (size_t b = 0; b < optimizer->block_count; b++) {
+    const struct block *block = &optimizer->blocks[b];
+    const float *gradient = net_parameter(optimizer->net, block->parameter)->gradient + block->first;
+    if (!all_finite(gradient, block->count) && block->parameter < bad) bad = block->parameter;
+  }
+  if (bad == SIZE_MAX) return OK;
+  return fail(error, FAILED, "step %llu: the gradient of %s is not finite", (unsigned long long)step,
+              net_parameter(optimizer->net, bad)->name);
 }
 
-static void update_parameter(struct optimizer *optimizer, size_t index, const struct update *update, int threads)
+static void update_block(const struct optimizer *optimizer, const struct block *block, uint64_t step, float lr)
 {
-  const struct parameter *parameter = net_parameter(optimizer->net, index);
-  const struct state *state = &optimizer->states[index];
-  size_t blocks = (parameter->count + BLOCK - 1) / BLOCK;
-#pragma omp parallel for schedule(static) num_threads(threads) if (blocks > 1)
-  for (size_t b = 0; b < blocks; b++) {
-    size_t first = b * BLOCK, n = parameter->count - first < BLOCK ? parameter->count - first : BLOCK;
-    float *w = parameter->value + first;
-    const float *g = parameter->gradient + first;
-    if (optimizer->options.kind == OPTIMIZER_SGD)
-      sgd_block(update, n, w, g, state->slots[0] + first);
-    else
-      adam_block(update, n, w, g, state->slots[0] + first, state->slots[1] + first);
-  }
+  const struct parameter *parameter = net_parameter(optimizer->net, block->parameter);
+  const struct state *state = &optimizer->states[block->parameter];
+  struct update update = update_of(&optimizer->options, step, lr, parameter->rank > 1);
+  float *w = parameter->value + block->first;
+  const float *g = parameter->gradient + block->first;
+  if (optimizer->options.kind == OPTIMIZER_SGD)
+    sgd_block(&update, block->count, w, g, state->slots[0] + block->first);
+  else
+    adam_block(&update, block->count, w, g, state->slots[0] + block->first, state->slots[1] + block->first);
 }
 
 enum status optimizer_step(struct optimizer *optimizer, uint64_t step, float lr, int threads, struct error *error)
 {
   enum status status = check_gradients(optimizer, step, threads, error);
   if (status) return status;
-  for (size_t i = 0; i < optimizer->count; i++) {
-    const struct parameter *parameter = net_parameter(optimizer->net, i);
-    if (!parameter->trainable) continue;
-    struct update update = update_of(&optimizer->options, step, lr, parameter->rank > 1);
-    update_parameter(optimizer, i, &update, threads);
-  }
+#pragma omp parallel for schedule(static) num_threads(threads)
+  for (size_t b = 0; b < optimizer->block_count; b++) update_block(optimizer, &optimizer->blocks[b], step, lr);
   net_parameters_changed(optimizer->net);
   return OK;
 }
