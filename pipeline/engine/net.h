@@ -68,7 +68,7 @@ int net_dense(struct net *net, const char *name, int x, const struct dense *dens
 // --- planning
 // -----------------------------------------------------------------------------------------------------------
 enum net_precision { NET_FP32, NET_BF16 };
-enum net_kernels { KERNELS_REFERENCE, KERNELS_ONEDNN, KERNELS_NATIVE };
+enum net_kernels { KERNELS_REFERENCE, KERNELS_ONEDNN, KERNELS_NATIVE }; // plain loops; a library; our own: fastest
 
 struct net_options {
   enum net_precision precision; // bf16: activations and products; master weights, sums and the loss stay fp32
