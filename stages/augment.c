@@ -57,8 +57,7 @@ static void describe(void *self, uint64_t row, struct tensor_row *out, char *par
   *out = (struct tensor_row){.image = loader_image_id(augmenting->loader, index), .variant = (int)variant};
 }
 
-// --- the stage
-// ---------------------------------------------------------------------------------------------------------
+// --- the stage -------------------------------------------------------------------------------------------------------
 
 static enum status open_images(struct augmenting *augmenting, struct stage *stage, const struct tensor_set *resized,
                                int64_t split, struct error *error)

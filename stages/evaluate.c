@@ -30,8 +30,7 @@ struct evaluation {
   struct progress *bar;
 };
 
-// --- what is to be judged
-// ----------------------------------------------------------------------------------------------
+// --- what is to be judged --------------------------------------------------------------------------------------------
 
 static enum status find_run(struct evaluation *evaluation, struct error *error)
 {
@@ -110,8 +109,7 @@ static enum status say_why(struct evaluation *evaluation, struct stage_key *key,
   return status;
 }
 
-// --- the network
-// -------------------------------------------------------------------------------------------------------
+// --- the network -----------------------------------------------------------------------------------------------------
 
 static enum net_precision precision_of(const struct evaluation *evaluation)
 {
@@ -144,8 +142,7 @@ static enum status load_network(struct evaluation *evaluation, struct error *err
   return status;
 }
 
-// --- judging
-// -----------------------------------------------------------------------------------------------------------
+// --- judging ---------------------------------------------------------------------------------------------------------
 
 struct pass {
   struct evaluation *evaluation;
@@ -198,8 +195,7 @@ static enum status judge_part(struct evaluation *evaluation, const char *part, s
   return status;
 }
 
-// --- what is printed
-// ---------------------------------------------------------------------------------------------------
+// --- what is printed -------------------------------------------------------------------------------------------------
 
 static enum status open_metrics(struct query **query, struct evaluation *evaluation, const char *part,
                                 struct error *error)
@@ -278,8 +274,7 @@ static enum status print_figures(struct evaluation *evaluation, struct error *er
   return status;
 }
 
-// --- the stage
-// ---------------------------------------------------------------------------------------------------------
+// --- the stage -------------------------------------------------------------------------------------------------------
 
 static enum status judge_all(struct evaluation *evaluation, struct error *error)
 {

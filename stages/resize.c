@@ -18,8 +18,7 @@
 #include "stage/stage.h"
 #include "store/tensors.h"
 
-// --- the dataset's images
-// ----------------------------------------------------------------------------------------------
+// --- the dataset's images --------------------------------------------------------------------------------------------
 
 struct source {
   int64_t image;
@@ -85,8 +84,7 @@ static enum status list_sources(struct sources *sources, struct db *db, int64_t 
   return status;
 }
 
-// --- one image
-// ---------------------------------------------------------------------------------------------------------
+// --- one image -------------------------------------------------------------------------------------------------------
 
 // A thread's own: nothing is allocated for an image once the largest has been seen.
 struct worker {
@@ -166,8 +164,7 @@ static void describe(void *self, uint64_t row, struct tensor_row *out, char *par
   *out = (struct tensor_row){.image = resizing->sources.list[row].image};
 }
 
-// --- the stage
-// ---------------------------------------------------------------------------------------------------------
+// --- the stage -------------------------------------------------------------------------------------------------------
 
 static enum status resize_all(struct stage *stage, int64_t dataset, const struct stage_key *key, struct error *error)
 {

@@ -56,8 +56,7 @@ static enum status open_loaders(struct training *training, const struct inputs *
   return status;
 }
 
-// --- what is printed
-// ---------------------------------------------------------------------------------------------------
+// --- what is printed -------------------------------------------------------------------------------------------------
 
 static void say_start(struct training *training)
 {
@@ -105,8 +104,7 @@ static void say_up_to_date(struct stage *stage, const struct stage_key *key, con
   stage_up_to_date(stage, what);
 }
 
-// --- the stage
-// ---------------------------------------------------------------------------------------------------------
+// --- the stage -------------------------------------------------------------------------------------------------------
 
 static enum status prepare(struct training *training, struct network *network, const struct inputs *inputs,
                            struct error *error)

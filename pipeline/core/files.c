@@ -42,8 +42,7 @@ enum status folder_make(const char *path, struct error *error)
   return status ? status : make_one(path, error);
 }
 
-// --- whole reads and writes
-// --------------------------------------------------------------------------------------------
+// --- whole reads and writes ------------------------------------------------------------------------------------------
 
 enum status file_read_exactly(int fd, void *bytes, size_t size, const char *path, struct error *error)
 {
@@ -111,8 +110,7 @@ enum status file_read(uint8_t **bytes, size_t *size, const char *path, size_t li
   return status;
 }
 
-// --- walks
-// -------------------------------------------------------------------------------------------------------------
+// --- walks -----------------------------------------------------------------------------------------------------------
 
 static int by_name(const void *left, const void *right)
 {

@@ -33,8 +33,7 @@ struct ingest {
   uint64_t written;
 };
 
-// --- one image
-// -----------------------------------------------------------------------------------------------------
+// --- one image -------------------------------------------------------------------------------------------------------
 
 // A message "cannot open PATH: No such file" as a reason: what follows the path, which may hold anything.
 static void refuse_with(struct image_row *row, const char *word, const struct error *error)
@@ -124,8 +123,7 @@ static enum status read_one(struct reader *reader, int root, const struct scan_f
   return status || row->reason[0] ? status : examine(reader, row, error);
 }
 
-// --- batches
-// -------------------------------------------------------------------------------------------------------
+// --- batches ---------------------------------------------------------------------------------------------------------
 
 // The rows of a batch before they are read: what is known of the files.
 static size_t next_batch(const struct scan *scan, const struct image_changes *changes, size_t *at,

@@ -40,8 +40,7 @@ struct loader {
   uint64_t seed;
 };
 
-// --- files
-// -------------------------------------------------------------------------------------------------------------
+// --- files -----------------------------------------------------------------------------------------------------------
 
 static enum status say_remedy(const struct loader *loader, enum status status, struct error *error)
 {
@@ -102,8 +101,7 @@ static const uint8_t *row_pixels(const struct loader *loader, uint64_t row)
   return NULL;
 }
 
-// --- rows
-// --------------------------------------------------------------------------------------------------------------
+// --- rows ------------------------------------------------------------------------------------------------------------
 
 // Images of the part with their rows, by path (ids depend on the order in which files were found) and variant; an image
 // without a row comes with NULL.
@@ -173,8 +171,7 @@ static enum status find_rows(struct loader *loader, struct db *db, const struct 
   return OK;
 }
 
-// --- opening
-// -----------------------------------------------------------------------------------------------------------
+// --- opening ---------------------------------------------------------------------------------------------------------
 
 static enum status find_set(struct loader *loader, struct db *db, int64_t id, struct error *error)
 {
@@ -245,8 +242,7 @@ uint64_t loader_image_number(const struct loader *loader, size_t index)
   return loader->numbers[index];
 }
 
-// --- fetching
-// ----------------------------------------------------------------------------------------------------------
+// --- fetching --------------------------------------------------------------------------------------------------------
 
 static const uint8_t *source_of(const struct loader *loader, uint64_t epoch, size_t index)
 {

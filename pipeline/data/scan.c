@@ -23,8 +23,7 @@ static bool is_hidden(const struct entry *entry)
   return entry->name[0] == '.';
 }
 
-// --- where the classes are
-// -----------------------------------------------------------------------------------------
+// --- where the classes are -------------------------------------------------------------------------------------------
 
 // The folders of one depth, and those of the next.
 struct level {
@@ -117,8 +116,7 @@ static enum status find_classes(struct scan *scan, const char *root, struct erro
               root);
 }
 
-// --- what is in them
-// -----------------------------------------------------------------------------------------------
+// --- what is in them -------------------------------------------------------------------------------------------------
 
 static const char *not_a_file(const struct entry *entry)
 {

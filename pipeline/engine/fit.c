@@ -47,8 +47,7 @@ double fit_cross_entropy(const float *logits, int classes, int label)
   return log1p(others) + ((double)logits[largest] - logits[label]);
 }
 
-// --- inference
-// ---------------------------------------------------------------------------------------------------------
+// --- inference -------------------------------------------------------------------------------------------------------
 
 enum status fit_predict(struct net *net, const struct fit_data *data, size_t batch,
                         enum status (*each)(void *self, size_t first, size_t n, const float *logits), void *self,
@@ -75,8 +74,7 @@ enum status fit_predict(struct net *net, const struct fit_data *data, size_t bat
   return status;
 }
 
-// --- training
-// ----------------------------------------------------------------------------------------------------------
+// --- training --------------------------------------------------------------------------------------------------------
 
 struct fitting {
   struct net *net;

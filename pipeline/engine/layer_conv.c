@@ -67,22 +67,23 @@ static enum status separable_fuse(struct net *net, struct layer *layer, bool *fu
 {
   const struct conv_layer *conv = (const struct conv_layer *)layer;
   const struct pool_layer *pool = pool_behind(net, layer);
+  const bool pooled = pool && pool->window.size == 2 && pool->window.stride == 2;
   struct separable_spec spec = {.window = conv->window,
                                 .filters = conv->conv.filters,
                                 .relu = conv->conv.activation == ACT_RELU,
-                                .pool = pool && pool->window.size == 2 && pool->window.stride == 2,
+                                .pool = pooled,
                                 .input_gradient = spec_of(net, layer, conv->window, false).input_gradient};
   struct op *op = NULL;
   enum status status = OK;
   if (net->ops->separable) status = net->ops->separable(&op, &net->context, &spec, error);
   *fused = op != NULL;
   if (!op) return status;
-  status = plan_value(net, spec.pool ? pool->layer.shape : layer->shape, net->context.dtype, &layer->value, error);
+  status = plan_value(net, pooled ? pool->layer.shape : layer->shape, net->context.dtype, &layer->value, error);
   if (status) {
     op_free(op);
     return status;
   }
-  layer->pooled = spec.pool;
+  layer->pooled = pooled;
   return plan_step(net, layer, op, layer_input(net, layer, 0)->value, -1, layer->value, layer->first_parameter, 3,
                    error);
 }

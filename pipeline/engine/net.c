@@ -136,8 +136,7 @@ const struct layer *layer_input(const struct net *net, const struct layer *layer
   return net->layers[layer->inputs[which]];
 }
 
-// --- describing
-// ---------------------------------------------------------------------------------------------------------
+// --- describing ------------------------------------------------------------------------------------------------------
 
 size_t net_parameter_count(const struct net *net)
 {

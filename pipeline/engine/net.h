@@ -48,8 +48,7 @@ struct dense {
   enum activation activation;
 };
 
-// --- building: each returns the index of its output, or -1 after an error that net_plan reports
-// ---------------------------
+// --- building: each returns the index of its output, or -1 after an error that net_plan reports ----------------------
 struct net *net_new(const char *name, struct shape input, enum dtype input_dtype); // NULL: out of memory
 void net_free(struct net *net);
 
@@ -65,8 +64,7 @@ int net_dropout(struct net *net, const char *name, int x, float rate); // kept v
 int net_flatten(struct net *net, const char *name, int x);
 int net_dense(struct net *net, const char *name, int x, const struct dense *dense); // kernel [C, units], bias
 
-// --- planning
-// -----------------------------------------------------------------------------------------------------------
+// --- planning --------------------------------------------------------------------------------------------------------
 enum net_precision { NET_FP32, NET_BF16 };
 enum net_kernels { KERNELS_REFERENCE, KERNELS_ONEDNN, KERNELS_NATIVE }; // plain loops; a library; our own: fastest
 
@@ -91,8 +89,7 @@ bool net_precision_supported(enum net_precision precision); // by this CPU, at a
 const char *net_isa(void);                                  // "avx512_core_bf16", "avx2", ...
 void net_library_version(char out[32]);                     // oneDNN's: "2.6.3"
 
-// --- weights
-// ------------------------------------------------------------------------------------------------------------
+// --- weights ---------------------------------------------------------------------------------------------------------
 struct parameter {
   const char *name; // "conv1/kernel"
   int rank;
@@ -107,8 +104,7 @@ size_t net_parameter_count(const struct net *net);
 struct parameter *net_parameter(struct net *net, size_t index);
 void net_parameters_changed(struct net *net); // after writing to values: packed copies are made anew
 
-// --- running
-// ------------------------------------------------------------------------------------------------------------
+// --- running ---------------------------------------------------------------------------------------------------------
 // Where images come from: `fetch` writes image `index` of the batch, [H, W, C] of the input's type. It is
 // called once per image, from the thread that will use it, in no order.
 struct net_input {
@@ -130,8 +126,7 @@ enum status net_train(struct net *net, const struct net_input *input, const stru
 // Inference over n <= batch images: logits [n, classes].
 enum status net_infer(struct net *net, const struct net_input *input, size_t n, float *logits, struct error *error);
 
-// --- describing
-// ---------------------------------------------------------------------------------------------------------
+// --- describing ------------------------------------------------------------------------------------------------------
 struct layer_summary {
   const char *name, *kind; // "conv1", "Conv2D"
   struct shape output;

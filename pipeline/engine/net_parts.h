@@ -87,8 +87,7 @@ struct net {
   int logits, classes; // the output's value and width
 };
 
-// --- building: layer_*.c
-// ------------------------------------------------------------------------------------------------
+// --- building: layer_*.c ---------------------------------------------------------------------------------------------
 
 // A new layer of `size` bytes reading layer `a` (and `b`, or -1); NULL, with the net's status set, after any
 // error.
@@ -103,8 +102,7 @@ bool layer_parameter(struct net *net, struct layer *layer, const char *part, int
 
 const struct layer *layer_input(const struct net *net, const struct layer *layer, int which);
 
-// --- lowering: net_plan.c
-// -----------------------------------------------------------------------------------------------
+// --- lowering: net_plan.c --------------------------------------------------------------------------------------------
 
 // A value that steps can read and write; -1: out of memory.
 enum status plan_value(struct net *net, struct shape shape, enum dtype dtype, int *value, struct error *error);

@@ -26,8 +26,7 @@ static void plain_free(struct op *op)
   free(op);
 }
 
-// --- rescale
-// ------------------------------------------------------------------------------------------------------------
+// --- rescale ---------------------------------------------------------------------------------------------------------
 
 struct map_op { // element by element
   struct op op;
@@ -69,8 +68,7 @@ static enum status make_rescale(struct op **out, const struct op_context *contex
   return status;
 }
 
-// --- add, dropout
-// -------------------------------------------------------------------------------------------------------
+// --- add, dropout ----------------------------------------------------------------------------------------------------
 
 static void add_forward(const struct op *op, const struct op_run *run)
 {
@@ -142,8 +140,7 @@ static enum status make_dropout(struct op **out, const struct op_context *contex
   return OK;
 }
 
-// --- max pool, 2x2 by 2
-// -------------------------------------------------------------------------------------------------
+// --- max pool, 2x2 by 2 ----------------------------------------------------------------------------------------------
 
 struct pool_op {
   struct op op;

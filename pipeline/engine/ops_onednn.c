@@ -116,8 +116,7 @@ static const struct op_kind depthwise_kind = {.name = "depthwise",
                                               .backward = library_backward,
                                               .gradient = library_gradient};
 
-// --- planning
-// -----------------------------------------------------------------------------------------------------------
+// --- planning --------------------------------------------------------------------------------------------------------
 
 // What a primitive is described by.
 struct shapes {

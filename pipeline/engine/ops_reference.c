@@ -59,8 +59,7 @@ static void plain_free(struct op *op)
   free(op);
 }
 
-// --- rescale
-// ------------------------------------------------------------------------------------------------------------
+// --- rescale ---------------------------------------------------------------------------------------------------------
 
 struct rescale_op {
   struct op op;
@@ -91,8 +90,7 @@ static enum status make_rescale(struct op **out, const struct op_context *contex
   return OK;
 }
 
-// --- convolution, depthwise convolution
-// ---------------------------------------------------------------------------------
+// --- convolution, depthwise convolution ------------------------------------------------------------------------------
 
 struct conv_op {
   struct op op;
@@ -336,8 +334,7 @@ static enum status make_depthwise(struct op **out, const struct op_context *cont
   return conv_new(out, &depthwise_kind, context, spec, (size_t)w->size * (size_t)w->size * (size_t)w->x.c, 0, error);
 }
 
-// --- max pool
-// -----------------------------------------------------------------------------------------------------------
+// --- max pool --------------------------------------------------------------------------------------------------------
 
 struct pool_op {
   struct op op;
@@ -403,8 +400,7 @@ static enum status make_max_pool(struct op **out, const struct op_context *conte
   return OK;
 }
 
-// --- add, dropout
-// -------------------------------------------------------------------------------------------------------
+// --- add, dropout ----------------------------------------------------------------------------------------------------
 
 struct map_op { // element by element
   struct op op;
@@ -490,8 +486,7 @@ static enum status make_dropout(struct op **out, const struct op_context *contex
   return OK;
 }
 
-// --- dense
-// --------------------------------------------------------------------------------------------------------------
+// --- dense -----------------------------------------------------------------------------------------------------------
 
 struct dense_op {
   struct op op;

@@ -16,8 +16,7 @@ void checkpoint_state_release(struct checkpoint_state *state)
   state->history = NULL;
 }
 
-// --- what a file holds
-// -------------------------------------------------------------------------------------------------
+// --- what a file holds -----------------------------------------------------------------------------------------------
 
 enum { TENSOR_NAME_LIMIT = 160 };
 
@@ -62,8 +61,7 @@ static enum status list_pieces(struct pieces *out, struct net *net, struct optim
   return OK;
 }
 
-// --- saving
-// ------------------------------------------------------------------------------------------------------------
+// --- saving ----------------------------------------------------------------------------------------------------------
 
 static enum status describe_pieces(struct tensor_info **out, const struct pieces *pieces, struct error *error)
 {
@@ -102,8 +100,7 @@ enum status checkpoint_save(const char *path, struct net *net, struct optimizer 
   return status;
 }
 
-// --- loading
-// -----------------------------------------------------------------------------------------------------------
+// --- loading ---------------------------------------------------------------------------------------------------------
 
 // The piece's values in the file: of its name, type and shape, and finite.
 static enum status find_piece(const struct tensorfile *file, const struct piece *piece, const void **data,

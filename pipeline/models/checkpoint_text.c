@@ -9,8 +9,7 @@
 
 #include "core/mem.h"
 
-// --- writing
-// -----------------------------------------------------------------------------------------------------------
+// --- writing ---------------------------------------------------------------------------------------------------------
 
 // "%a" writes all bits of a double; JSON numbers would not, nor can they be NaN.
 static json_t *real_as_text(double value)
@@ -100,8 +99,7 @@ void checkpoint_text_release(struct checkpoint_text *text)
   *text = (struct checkpoint_text){0};
 }
 
-// --- checking
-// ----------------------------------------------------------------------------------------------------------
+// --- checking --------------------------------------------------------------------------------------------------------
 
 static const char *pair(const struct tensorfile *file, const char *key)
 {
@@ -147,8 +145,7 @@ enum status checkpoint_text_check(const struct tensorfile *file, const struct ch
   return status ? status : check_classes(file, subject, error);
 }
 
-// --- reading the state
-// -------------------------------------------------------------------------------------------------
+// --- reading the state -----------------------------------------------------------------------------------------------
 
 // Collects whether all fields were there and of their kind.
 struct reader {

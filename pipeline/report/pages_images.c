@@ -65,8 +65,7 @@ static void contact_end(struct page *page, struct contact *contact)
   sheet_release(&contact->sheet);
 }
 
-// --- mistakes
-// ----------------------------------------------------------------------------------------------------------
+// --- mistakes --------------------------------------------------------------------------------------------------------
 
 struct mistake {
   int64_t image;
@@ -181,8 +180,7 @@ enum status mistakes_page(struct page *page, int number, const struct report *re
   return page_draw(page, "sheet.gp", NULL);
 }
 
-// --- training images
-// ---------------------------------------------------------------------------------------------------
+// --- training images -------------------------------------------------------------------------------------------------
 
 // The name of an image's class and its path, for a caption; the query is kept open over the images.
 static void describe(struct page *page, struct query *query, int64_t image, char *label, char *path, size_t size)

@@ -15,8 +15,7 @@ static double real_or_nan(struct query *query, int column)
   return query_is_null(query, column) ? NAN : query_real(query, column);
 }
 
-// --- summary
-// -----------------------------------------------------------------------------------------------------------
+// --- summary ---------------------------------------------------------------------------------------------------------
 
 static double summary_items(struct page *page, const struct report *report, double y)
 {
@@ -156,8 +155,7 @@ enum status summary_page(struct page *page, int number, const struct report *rep
   return page_draw(page, NULL, NULL);
 }
 
-// --- curves
-// ------------------------------------------------------------------------------------------------------------
+// --- curves ----------------------------------------------------------------------------------------------------------
 
 struct curve {
   int epochs, best;
@@ -203,8 +201,7 @@ enum status curves_page(struct page *page, int number, const struct report *repo
   return page_draw(page, "curves.gp", NULL);
 }
 
-// --- throughput
-// --------------------------------------------------------------------------------------------------------
+// --- throughput ------------------------------------------------------------------------------------------------------
 
 // Right ends of the columns of numbers; left ends of those of words.
 static const struct {

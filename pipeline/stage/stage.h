@@ -64,11 +64,11 @@ struct progress *stage_progress(struct stage *stage, const char *unit, uint64_t 
 void stage_subject(struct stage *stage, const char *subject);
 void stage_count(struct stage *stage, uint64_t images, double seconds); // the working time, start-up left out
 
-// --- the key of derived work
-// ------------------------------------------------------------------------------------------- A key is the digest of
-// everything that a result depends on, kept as pairs so that a rerun can say which one changed. "code" (the making
-// stage's own version number, raised when its output changes) is the first pair. The keys of this project's stages are
-// in keys/keys.h.
+// --- the key of derived work -----------------------------------------------------------------------------------------
+
+// A key is the digest of everything that a result depends on, kept as pairs so that a rerun can say which one changed.
+// "code" (the making stage's own version number, raised when its output changes) is the first pair. The keys of this
+// project's stages are in keys/keys.h.
 
 struct stage_key; // pairs in the order in which they were added
 

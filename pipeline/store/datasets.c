@@ -11,8 +11,7 @@ enum {
   NAME_LIMIT = 200
 }; // 255 bytes, each perhaps shown as \xHH; the start of a folder's name
 
-// --- finding and adding
-// --------------------------------------------------------------------------------------------
+// --- finding and adding ----------------------------------------------------------------------------------------------
 
 static enum status find(struct db *db, const char *root, struct dataset_row *out, bool *found, struct error *error)
 {
@@ -75,8 +74,7 @@ enum status dataset_open(struct db *db, const char *root, struct dataset_row *ou
   return status || found ? status : find(db, root, out, &found, error);
 }
 
-// --- classes
-// -------------------------------------------------------------------------------------------------------
+// --- classes ---------------------------------------------------------------------------------------------------------
 
 enum status dataset_has_classes(struct db *db, int64_t dataset, char *const *names, size_t count, bool *same,
                                 struct error *error)
@@ -148,8 +146,7 @@ enum status dataset_empty_class(struct db *db, int64_t dataset, char *out, size_
   return status;
 }
 
-// --- the fingerprint
-// -----------------------------------------------------------------------------------------------
+// --- the fingerprint -------------------------------------------------------------------------------------------------
 
 static void digest_add_part(struct digest *digest, const void *bytes, size_t size)
 {

@@ -45,8 +45,7 @@ struct query {
   sqlite3_stmt *statement;
 };
 
-// --- messages
-// ----------------------------------------------------------------------------------------------------------
+// --- messages --------------------------------------------------------------------------------------------------------
 
 static enum status fail_system(struct db *db, struct error *error, const char *what)
 {
@@ -89,8 +88,7 @@ static enum status fail_sqlite(struct db *db, struct error *error, int code, con
   }
 }
 
-// --- opening
-// -----------------------------------------------------------------------------------------------------------
+// --- opening ---------------------------------------------------------------------------------------------------------
 
 static enum status execute(struct db *db, const char *sql, struct error *error)
 {
@@ -168,8 +166,7 @@ static enum status choose_journal(struct db *db, struct error *error)
   return fail(error, FAILED, "%s: cannot leave the journal mode that another program has chosen", db->path);
 }
 
-// --- schema and views
-// --------------------------------------------------------------------------------------------------
+// --- schema and views ------------------------------------------------------------------------------------------------
 
 static enum status migrate_step(struct db *db, int64_t *version, struct error *error)
 {
@@ -296,8 +293,7 @@ const char *db_path(const struct db *db)
   return db->path;
 }
 
-// --- transactions
-// ------------------------------------------------------------------------------------------------------
+// --- transactions ----------------------------------------------------------------------------------------------------
 
 enum status db_begin(struct db *db, struct error *error)
 {
@@ -326,8 +322,7 @@ int64_t db_changes(struct db *db)
   return sqlite3_changes64(db->handle);
 }
 
-// --- queries
-// -----------------------------------------------------------------------------------------------------------
+// --- queries ---------------------------------------------------------------------------------------------------------
 
 enum status query_open(struct query **out, struct db *db, const char *sql, struct error *error)
 {

@@ -9,8 +9,7 @@
 #include "core/mem.h"
 #include "core/utf8.h"
 
-// --- what changed
-// --------------------------------------------------------------------------------------------------
+// --- what changed ----------------------------------------------------------------------------------------------------
 
 static int compare_path(const struct image_file *file, struct query *query)
 {
@@ -89,8 +88,7 @@ void images_changes_release(struct image_changes *changes)
   *changes = (struct image_changes){0};
 }
 
-// --- rows
-// ----------------------------------------------------------------------------------------------------------
+// --- rows ------------------------------------------------------------------------------------------------------------
 
 // The digits at the end of the name's stem: 17 of "A/A17.jpg"; -1 if there are none, or more than an integer
 // holds.

@@ -102,8 +102,7 @@ enum status run_latest(struct db *db, const char *base, const char *except, stru
   return status;
 }
 
-// --- epochs
-// ------------------------------------------------------------------------------------------------------------
+// --- epochs ----------------------------------------------------------------------------------------------------------
 
 static enum status add_epoch(struct db *db, int64_t id, const struct epoch_row *epoch, struct error *error)
 {
@@ -137,8 +136,7 @@ enum status run_set_epochs(struct db *db, int64_t id, const struct epoch_row *ep
   return end_transaction(db, replace_epochs(db, id, epochs, count, error), error);
 }
 
-// --- the run
-// -----------------------------------------------------------------------------------------------------------
+// --- the run ---------------------------------------------------------------------------------------------------------
 
 enum status run_insert(struct db *db, const struct run_row *row, int64_t *id, struct error *error)
 {
@@ -174,8 +172,7 @@ enum status run_finish(struct db *db, int64_t id, const struct run_result *resul
                 result->best_sha256, result->peak_memory, result->stopped, (double)time(NULL), id);
 }
 
-// --- evaluation
-// --------------------------------------------------------------------------------------------------------
+// --- evaluation ------------------------------------------------------------------------------------------------------
 
 static enum status insert_predictions(struct db *db, int64_t run, const char *part, const struct prediction_row *rows,
                                       size_t count, struct error *error)

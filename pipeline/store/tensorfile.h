@@ -32,8 +32,7 @@ struct metadata_pair {
   const char *key, *value;
 };
 
-// --- reading
-// -----------------------------------------------------------------------------------------------------------
+// --- reading ---------------------------------------------------------------------------------------------------------
 
 struct tensorfile;
 
@@ -53,10 +52,10 @@ const char *tensorfile_metadata(const struct tensorfile *file, const char *key);
 enum status tensorfile_find(const struct tensorfile *file, const char *name, enum tensor_dtype dtype, int rank,
                             const uint64_t *shape, const void **data, struct error *error);
 
-// --- writing
-// ----------------------------------------------------------------------------------------------------------- Space is
-// reserved first (a full disk fails here, not in the middle); rows may come in any order and from any thread; the file
-// appears under its name when it is whole.
+// --- writing ---------------------------------------------------------------------------------------------------------
+
+// Space is reserved first (a full disk fails here, not in the middle); rows may come in any order and from any thread;
+// the file appears under its name when it is whole.
 
 struct tensorfile_writer;
 

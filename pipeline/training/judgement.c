@@ -68,8 +68,7 @@ void judgement_add(struct judgement *judgement, int64_t image, int label, const 
   add_to_bin(judgement, row->confidence, row->label_rank == 1);
 }
 
-// --- figures
-// -----------------------------------------------------------------------------------------------------------
+// --- figures ---------------------------------------------------------------------------------------------------------
 
 struct averages {
   double precision, recall, f1;

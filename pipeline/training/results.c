@@ -8,8 +8,7 @@
 
 #include "core/files.h"
 
-// --- results.csv
-// -------------------------------------------------------------------------------------------------------
+// --- results.csv -----------------------------------------------------------------------------------------------------
 
 static void write_field(FILE *out, double value)
 {
@@ -39,8 +38,7 @@ enum status results_csv(const char *path, const struct epoch_figures *history, s
   return status;
 }
 
-// --- the line of an epoch
-// ----------------------------------------------------------------------------------------------
+// --- the line of an epoch --------------------------------------------------------------------------------------------
 
 void results_epoch_line(char *out, size_t size, const struct epoch_figures *figures, int epochs, bool best)
 {
@@ -52,8 +50,7 @@ void results_epoch_line(char *out, size_t size, const struct epoch_figures *figu
            figures->train_loss, figures->train_accuracy, validation, figures->images_per_second, figures->seconds);
 }
 
-// --- the model
-// ---------------------------------------------------------------------------------------------------------
+// --- the model -------------------------------------------------------------------------------------------------------
 
 // 656733 as "656,733".
 static const char *grouped(size_t number, char out[32])
@@ -105,8 +102,7 @@ void results_summary(FILE *out, const struct net *net)
   fprintf(out, "%-16s %-18s %-18s %12s\n", "total", "", "", grouped(total, number));
 }
 
-// --- the machine
-// -------------------------------------------------------------------------------------------------------
+// --- the machine -----------------------------------------------------------------------------------------------------
 
 // The CPU's name as Linux has it; aarch64 has none there, and then it is the machine's.
 static void cpu_name(char *out, size_t size, const char *machine)

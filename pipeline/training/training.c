@@ -14,8 +14,7 @@
 #include "keys/settings.h"
 #include "training/results.h"
 
-// --- where a run is
-// ----------------------------------------------------------------------------------------------------
+// --- where a run is --------------------------------------------------------------------------------------------------
 
 enum status training_folder(char out[PATH_LIMIT], const struct stage *stage, const char *run, struct error *error)
 {
@@ -55,8 +54,7 @@ enum status training_is_done(struct stage *stage, const struct stage_key *key, s
   return status;
 }
 
-// --- the run's row
-// -----------------------------------------------------------------------------------------------------
+// --- the run's row ---------------------------------------------------------------------------------------------------
 
 static void count_parameters(struct net *net, struct run_row *row)
 {
@@ -173,8 +171,7 @@ static enum status take_run(struct training *training, const struct run_found *r
   return status ? status : run_set_state(stage_db(training->stage), run->id, "running", error);
 }
 
-// --- where training starts
-// ---------------------------------------------------------------------------------------------
+// --- where training starts -------------------------------------------------------------------------------------------
 
 static enum status write_history(struct training *training, struct error *error)
 {
@@ -299,8 +296,7 @@ enum status training_begin(struct training *training, struct error *error)
   return status;
 }
 
-// --- while it trains
-// ---------------------------------------------------------------------------------------------------
+// --- while it trains -------------------------------------------------------------------------------------------------
 
 static void start_bar(struct training *training, bool validates)
 {
@@ -374,8 +370,7 @@ static enum status on_epoch(void *self, const struct epoch_figures *figures, boo
   return status;
 }
 
-// --- the end
-// -----------------------------------------------------------------------------------------------------------
+// --- the end ---------------------------------------------------------------------------------------------------------
 
 static int64_t peak_memory(void)
 {

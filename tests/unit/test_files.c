@@ -178,8 +178,7 @@ static void test_listing(void **state)
   listing_release(&listing);
 }
 
-// --- publication
-// -------------------------------------------------------------------------------------------------------
+// --- publication -----------------------------------------------------------------------------------------------------
 
 static size_t count_entries(const char *path)
 {

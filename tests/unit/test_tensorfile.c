@@ -123,8 +123,7 @@ static void test_writer_refuses_nonsense(void **state)
   assert_int_equal(rmdir(in_folder("huge")), 0);
 }
 
-// --- malformed files
-// ---------------------------------------------------------------------------------------------------
+// --- malformed files -------------------------------------------------------------------------------------------------
 
 #define T(shape, offsets) "{\"dtype\":\"F32\",\"shape\":[" shape "],\"data_offsets\":[" offsets "]}"
 

@@ -63,8 +63,8 @@ static void assert_close(const char *name, const float *a, const float *b, size_
 // The formulas of make_torch_fixtures.py.
 static double fraction(uint64_t i, uint64_t ordinal)
 {
-  uint64_t hash = (i * 7919 + ordinal * 104729 + 12345) * 2654435761u % 4294967296u;
-  return (double)(hash / 65536) / 65536 - 0.5;
+  uint64_t hash = (i * 7919 + ordinal * 104729 + 12345) * 2654435761u % 4294967296u, high = hash / 65536;
+  return (double)high / 65536 - 0.5;
 }
 
 static void set_parameters(struct net *net)
