@@ -8,11 +8,15 @@
 // The kernels for maps of `dtype` on this CPU, under oneDNN's ONEDNN_MAX_CPU_ISA; NULL if there are none.
 const struct kernels *native_kernels(enum dtype dtype);
 
+// The table for shapes that no kernel covers: oneDNN's, or the plain loops where there are no kernels for `dtype` at
+// all (a CPU without bf16, of which oneDNN would make less still).
+const struct ops *native_others(enum dtype dtype);
+
 // A zeroed op of `size` bytes, named after the kernels it runs on.
 enum status native_op_new(struct op **out, size_t size, const struct op_kind *kind, const struct kernels *kernels,
                           struct error *error);
 
-// Makers of the table; those with a window fall back on another table for shapes that no kernel covers.
+// Makers of the table; those with a window fall back on native_others.
 op_maker_conv native_conv, native_depthwise;
 enum status native_separable(struct op **out, const struct op_context *context, const struct separable_spec *spec,
                              struct error *error);

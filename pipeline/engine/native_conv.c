@@ -232,19 +232,20 @@ static bool covered(const struct op_context *context, const struct conv_spec *sp
   if (w->size > KERNEL_SEGMENTS) return false;
   if (context->training && spec->input_gradient && w->size > 1 && w->stride > 1) return false;
   if (context->dtype == DTYPE_BF16 && (w->y.c % 2 || (w->size == 1 && w->x.c % 2))) return false;
-  return native_kernels(context->dtype) != NULL;
+  return true;
 }
 
 enum status native_conv(struct op **out, const struct op_context *context, const struct conv_spec *spec,
                         struct error *error)
 {
-  if (!covered(context, spec)) return ops_reference.conv(out, context, spec, error);
+  const struct kernels *kernels = native_kernels(context->dtype);
+  if (!kernels || !covered(context, spec)) return native_others(context->dtype)->conv(out, context, spec, error);
   const struct window *w = &spec->window;
   size_t size = (size_t)w->size, channels = (size_t)w->x.c, filters = (size_t)w->y.c;
-  enum status status = native_op_new(out, sizeof(struct conv_op), &conv_kind, native_kernels(context->dtype), error);
+  enum status status = native_op_new(out, sizeof(struct conv_op), &conv_kind, kernels, error);
   if (status) return status;
   struct conv_op *conv = (struct conv_op *)*out;
-  conv->k = native_kernels(context->dtype);
+  conv->k = kernels;
   conv->spec = *spec;
   conv->element = dtype_size(context->dtype);
   conv->kernel_count = size * size * channels * filters;

@@ -93,7 +93,7 @@ enum status native_depthwise(struct op **out, const struct op_context *context, 
   const struct window *w = &spec->window;
   const struct kernels *kernels = native_kernels(context->dtype);
   bool same = w->size == 3 && w->stride == 1 && w->top == 1 && w->left == 1 && w->y.h == w->x.h && w->y.w == w->x.w;
-  if (!same || !kernels) return ops_reference.depthwise(out, context, spec, error);
+  if (!same || !kernels) return native_others(context->dtype)->depthwise(out, context, spec, error);
   enum status status = native_op_new(out, sizeof(struct depthwise_op), &depthwise_kind, kernels, error);
   if (status) return status;
   struct depthwise_op *depthwise = (struct depthwise_op *)*out;

@@ -119,11 +119,11 @@ struct net_target {
 
 // One forward and backward pass over n <= batch images. dropout masks come from (seed, step, index). Fills
 // the gradients of the mean loss; *loss is the mean cross-entropy; logits [n, classes] if not NULL. FAILED if
-// the loss is not finite (nothing changed).
+// the loss or a weight is not finite (nothing changed).
 enum status net_train(struct net *net, const struct net_input *input, const struct net_target *target, size_t n,
                       uint64_t step, double *loss, float *logits, struct error *error);
 
-// Inference over n <= batch images: logits [n, classes].
+// Inference over n <= batch images: logits [n, classes]. FAILED if a weight is not finite.
 enum status net_infer(struct net *net, const struct net_input *input, size_t n, float *logits, struct error *error);
 
 // --- describing ------------------------------------------------------------------------------------------------------

@@ -69,6 +69,7 @@ struct net {
   size_t layer_count, layer_capacity;
   struct parameter *parameters;
   size_t parameter_count, parameter_capacity;
+  size_t not_finite; // the first parameter with a value that is NaN or infinite; SIZE_MAX: none
 
   // From here on made by net_plan.
   bool planned;

@@ -80,6 +80,8 @@ static void train_image(struct net *net, const struct net_input *input, const st
 static enum status check_call(const struct net *net, size_t n, struct error *error)
 {
   if (!net->planned || !net->workers) return fail(error, BAD_USAGE, "%s: not planned", net->name);
+  if (net->not_finite != SIZE_MAX)
+    return fail(error, FAILED, "%s: a weight in %s is not finite", net->name, net->parameters[net->not_finite].name);
   if (n >= 1 && n <= (size_t)net->options.batch) return OK;
   return fail(error, BAD_USAGE, "%s: %zu images: from 1 to %d were planned", net->name, n, net->options.batch);
 }
@@ -171,9 +173,13 @@ enum status net_infer(struct net *net, const struct net_input *input, size_t n, 
 
 void net_parameters_changed(struct net *net)
 {
-#pragma omp parallel num_threads(net->options.threads)
+  size_t not_finite = SIZE_MAX;
+#pragma omp parallel num_threads(net->options.threads) reduction(min : not_finite)
   {
     omp_set_num_threads(1); // see net_train
+#pragma omp for schedule(dynamic, 1) nowait
+    for (size_t i = 0; i < net->parameter_count; i++)
+      if (!all_finite(net->parameters[i].value, net->parameters[i].count) && i < not_finite) not_finite = i;
 #pragma omp for schedule(dynamic, 1)
     for (size_t s = 0; s < net->step_count; s++) {
       const struct step *step = &net->steps[s];
@@ -183,4 +189,5 @@ void net_parameters_changed(struct net *net)
       step->op->kind->pack(step->op, values);
     }
   }
+  net->not_finite = not_finite;
 }

@@ -59,6 +59,34 @@ enum status onednn_attribute(dnnl_primitive_attr_t *out, bool relu, struct error
   return onednn_check(status, "attributes", error);
 }
 
+void onednn_padding(const struct window *window, dnnl_dims_t before, dnnl_dims_t after)
+{
+  const struct window *w = window;
+  int bottom = (w->y.h - 1) * w->stride + w->size - w->top - w->x.h;
+  int right = (w->y.w - 1) * w->stride + w->size - w->left - w->x.w;
+  before[0] = w->top, before[1] = w->left;
+  after[0] = bottom > 0 ? bottom : 0, after[1] = right > 0 ? right : 0;
+}
+
+enum status onednn_description(dnnl_primitive_desc_t *out, const struct onednn *onednn, const_dnnl_op_desc_t op,
+                               bool relu, const_dnnl_primitive_desc_t hint, const char *what, struct error *error)
+{
+  dnnl_primitive_attr_t attribute = NULL;
+  enum status status = onednn_attribute(&attribute, relu, error);
+  if (status) return status;
+  status = onednn_check(dnnl_primitive_desc_create(out, op, attribute, onednn->engine, hint), what, error);
+  dnnl_primitive_attr_destroy(attribute);
+  return status;
+}
+
+void onednn_note(struct op *op, const_dnnl_primitive_desc_t description)
+{
+  const char *implementation = "";
+  dnnl_primitive_desc_query(description, dnnl_query_impl_info_str, 0, (void *)&implementation);
+  if (!op->implementation) op->implementation = "oneDNN";
+  if (strstr(implementation, "ref")) op->implementation = "oneDNN ref";
+}
+
 // Memory objects of all threads for the call's arguments.
 static dnnl_status_t make_memories(struct call *call, const struct onednn *onednn,
                                    const dnnl_memory_desc_t *const *shapes)
@@ -109,6 +137,11 @@ bool call_run(const struct call *call, const struct onednn *onednn, int thread, 
     arguments[i] = (dnnl_exec_arg_t){call->kinds[i], memory};
   }
   return dnnl_primitive_execute(call->primitive, onednn->stream, call->count, arguments) == dnnl_success;
+}
+
+void onednn_poison_unless(bool done, void *out, size_t bytes)
+{
+  if (!done) memset(out, 0xff, bytes);
 }
 
 enum status reorder_new(struct call *call, const struct onednn *onednn, const dnnl_memory_desc_t *from,

@@ -33,8 +33,18 @@ enum status onednn_check(dnnl_status_t status, const char *what, struct error *e
 
 dnnl_data_type_t onednn_type(enum dtype dtype);
 
+// The padding of a window on all four sides, as oneDNN wants it.
+void onednn_padding(const struct window *window, dnnl_dims_t before, dnnl_dims_t after);
+
 // An attribute for scratchpads in the caller's memory, and for ReLU after the op.
 enum status onednn_attribute(dnnl_primitive_attr_t *out, bool relu, struct error *error);
+
+// oneDNN's choice of an implementation for `op`, with that attribute; hint: of forward, for backward. To be freed.
+enum status onednn_description(dnnl_primitive_desc_t *out, const struct onednn *onednn, const_dnnl_op_desc_t op,
+                               bool relu, const_dnnl_primitive_desc_t hint, const char *what, struct error *error);
+
+// Names the op's implementation: "oneDNN", or "oneDNN ref" once one of its primitives is oneDNN's own plain loops.
+void onednn_note(struct op *op, const_dnnl_primitive_desc_t description);
 
 // Takes over `description` (freed on error too). `kinds`: the arguments in the order in which call_run gets their data;
 // the scratchpad is added last.
@@ -45,8 +55,22 @@ void call_free(struct call *call);
 // Runs on `thread`; data: one pointer per argument, then the scratchpad. False if oneDNN refused.
 bool call_run(const struct call *call, const struct onednn *onednn, int thread, void *const *data);
 
+// A refused execution (oneDNN is out of memory) becomes NaN, which the loss or the optimizer's check of gradients
+// reports.
+void onednn_poison_unless(bool done, void *out, size_t bytes);
+
 // Copies between layouts and types.
 enum status reorder_new(struct call *call, const struct onednn *onednn, const dnnl_memory_desc_t *from,
                         const dnnl_memory_desc_t *to, struct error *error);
+
+// Makers of the table ops_onednn.
+op_maker_conv onednn_conv, onednn_depthwise;
+enum status onednn_rescale(struct op **out, const struct op_context *context, struct shape shape, enum dtype from,
+                           float scale, struct error *error);
+enum status onednn_max_pool(struct op **out, const struct op_context *context, const struct window *window,
+                            struct error *error);
+enum status onednn_add(struct op **out, const struct op_context *context, struct shape shape, struct error *error);
+enum status onednn_dense(struct op **out, const struct op_context *context, const struct dense_spec *spec,
+                         struct error *error);
 
 #endif

@@ -16,6 +16,11 @@ enum status native_op_new(struct op **out, size_t size, const struct op_kind *ki
   return OK;
 }
 
+const struct ops *native_others(enum dtype dtype)
+{
+  return native_kernels(dtype) ? &ops_onednn : &ops_reference;
+}
+
 size_t native_aligned(size_t bytes)
 {
   return (bytes + MEM_ALIGNMENT - 1) & ~(size_t)(MEM_ALIGNMENT - 1);
@@ -189,7 +194,7 @@ static enum status make_max_pool(struct op **out, const struct op_context *conte
   const struct kernels *kernels = native_kernels(context->dtype);
   bool whole =
       window->size == 2 && window->stride == 2 && 2 * window->y.h <= window->x.h && 2 * window->y.w <= window->x.w;
-  if (!whole || !kernels) return ops_reference.max_pool(out, context, window, error);
+  if (!whole || !kernels) return native_others(context->dtype)->max_pool(out, context, window, error);
   enum status status = native_op_new(out, sizeof(struct pool_op), &pool_kind, kernels, error);
   if (status) return status;
   struct pool_op *pool = (struct pool_op *)*out;

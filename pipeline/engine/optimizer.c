@@ -144,14 +144,6 @@ static struct update update_of(const struct optimizer_options *options, uint64_t
   return update;
 }
 
-static bool all_finite(const float *values, size_t n)
-{
-  float sum = 0; // of zeros, and NaN where a value is not finite
-#pragma omp simd reduction(+ : sum)
-  for (size_t i = 0; i < n; i++) sum += values[i] * 0;
-  return sum == 0;
-}
-
 // FAILED, naming the first parameter whose gradient is not finite.
 static enum status check_gradients(const struct optimizer *optimizer, uint64_t step, int threads, struct error *error)
 {

@@ -3,6 +3,7 @@
 #ifndef ENGINE_TENSOR_H
 #define ENGINE_TENSOR_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -16,6 +17,9 @@ struct shape {
 };
 
 size_t shape_elements(struct shape shape);
+
+// Whether none of n values is NaN or infinite.
+bool all_finite(const float *values, size_t n);
 
 // bf16: the upper half of a float, rounded to nearest even. NaN stays NaN.
 static inline float bf16_to_float(uint16_t bits)

@@ -102,6 +102,9 @@ static void pool_agrees(void **state)
       {.kind = TRIAL_POOL, .x = {11, 13, 21}, .channels = 21, .size = 2, .stride = 2, .padding = PAD_VALID},
       {.kind = TRIAL_POOL, .x = {10, 11, 16}, .channels = 16, .size = 2, .stride = 2, .padding = PAD_VALID},
       {.kind = TRIAL_POOL, .x = {9, 9, 8}, .channels = 8, .size = 3, .stride = 2, .padding = PAD_SAME},
+      {.kind = TRIAL_POOL, .x = {10, 12, 64}, .channels = 64, .size = 3, .stride = 2, .padding = PAD_SAME},
+      {.kind = TRIAL_POOL, .x = {10, 7, 19}, .channels = 19, .size = 3, .stride = 1, .padding = PAD_SAME},
+      {.kind = TRIAL_POOL, .x = {9, 8, 17}, .channels = 17, .size = 5, .stride = 3, .padding = PAD_VALID},
       {.kind = TRIAL_POOL, .x = {1, 1, 2}, .channels = 2, .size = 2, .stride = 2, .padding = PAD_SAME},
   };
   compare_all(trials, sizeof trials / sizeof *trials);
@@ -139,8 +142,8 @@ static void ties_go_to_the_first(void **state)
   (void)state;
   const struct trial trial = {
       .kind = TRIAL_POOL, .x = {4, 4, 16}, .channels = 16, .size = 2, .stride = 2, .padding = PAD_SAME};
-  const struct ops *tables[] = {&ops_reference, &ops_native};
-  for (int table = 0; table < 2; table++) {
+  const struct ops *tables[] = {&ops_reference, &ops_native, &ops_onednn};
+  for (int table = 0; table < 3; table++) {
     struct rig rig;
     rig_init(&rig, tables[table], &trial);
     for (size_t i = 0; i < rig.x_count; i++) rig.x[0][i] = 1;
@@ -170,6 +173,65 @@ static void dropout_keeps_its_share_and_the_mean(void **state)
   rig_release(&rig);
 }
 
+// seed-cnn's shapes: neither oneDNN's own plain loops nor ours.
+static void onednn_is_fast_where_it_matters(void **state)
+{
+  (void)state;
+  static const struct trial trials[] = {
+      {.x = {100, 100, 3}, .channels = 64, .size = 3, .stride = 1, .padding = PAD_SAME, .relu = true, .no_dx = true},
+      {.x = {100, 100, 64}, .channels = 64, .size = 1, .stride = 1, .relu = true},
+      {.x = {100, 100, 64}, .channels = 64, .size = 1, .stride = 2, .padding = PAD_SAME},
+      {.x = {50, 50, 64}, .channels = 32, .size = 1, .stride = 1, .relu = true},
+      {.x = {50, 50, 32}, .channels = 32, .size = 1, .stride = 2, .padding = PAD_SAME},
+      {.kind = TRIAL_DEPTHWISE, .x = {100, 100, 64}, .channels = 64, .size = 3, .stride = 1, .padding = PAD_SAME},
+      {.kind = TRIAL_DEPTHWISE, .x = {50, 50, 32}, .channels = 32, .size = 3, .stride = 1, .padding = PAD_SAME},
+      {.kind = TRIAL_POOL, .x = {100, 100, 64}, .channels = 64, .size = 2, .stride = 2, .padding = PAD_SAME},
+      {.kind = TRIAL_POOL, .x = {50, 50, 32}, .channels = 32, .size = 2, .stride = 2, .padding = PAD_SAME},
+      {.kind = TRIAL_ADD, .x = {50, 50, 64}},
+      {.kind = TRIAL_DENSE, .x = {1, 1, 20000}, .channels = 32, .relu = true},
+      {.kind = TRIAL_DENSE, .x = {1, 1, 32}, .channels = 29},
+  };
+  for (size_t i = 0; i < sizeof trials / sizeof *trials; i++)
+    for (int precision = NET_FP32; precision <= NET_BF16; precision++) {
+      struct trial trial = trials[i];
+      trial.dtype = precision == NET_BF16 ? DTYPE_BF16 : DTYPE_F32;
+      if (!net_precision_supported((enum net_precision)precision)) continue;
+      struct rig rig = {.trial = trial};
+      struct error error = {0};
+      if (rig_make(&rig, &ops_onednn, &error)) fail_msg("%s", error.text);
+      if (strcmp(rig.op->implementation, "oneDNN") != 0)
+        fail_msg("trial %zu, %s: %s", i, trial.dtype == DTYPE_BF16 ? "bf16" : "fp32", rig.op->implementation);
+      op_free(rig.op);
+    }
+}
+
+// Bytes to maps, alike in all tables.
+static void rescale_agrees(void **state)
+{
+  (void)state;
+  const struct shape shape = {7, 5, 3};
+  const struct ops *tables[] = {&ops_reference, &ops_native, &ops_onednn};
+  uint8_t bytes[105];
+  for (size_t i = 0; i < sizeof bytes; i++) bytes[i] = (uint8_t)(i * 17);
+  for (int precision = NET_FP32; precision <= NET_BF16; precision++) {
+    if (!net_precision_supported((enum net_precision)precision)) continue;
+    const enum dtype dtype = precision == NET_BF16 ? DTYPE_BF16 : DTYPE_F32;
+    const struct op_context context = {.dtype = dtype, .threads = 1, .batch = 1};
+    float maps[3][105];
+    for (int table = 0; table < 3; table++) {
+      struct op *op = NULL;
+      void *scratch = NULL;
+      assert_int_equal(tables[table]->rescale(&op, &context, shape, DTYPE_U8, 1 / 255.0f, NULL), OK);
+      assert_int_equal(mem_aligned(&scratch, op->scratch_bytes, 1, "test", NULL), OK);
+      if (table == 2) assert_string_equal(op->implementation, "oneDNN");
+      op->kind->forward(op, &(struct op_run){.x = {bytes}, .y = maps[table], .scratch = scratch});
+      free(scratch);
+      op_free(op);
+    }
+    for (int table = 1; table < 3; table++) assert_memory_equal(maps[table], maps[0], sizeof bytes * dtype_size(dtype));
+  }
+}
+
 static void windows_are_tensorflows(void **state)
 {
   (void)state;
@@ -191,6 +253,7 @@ int main(void)
       cmocka_unit_test(windows_are_tensorflows), cmocka_unit_test(conv_agrees),
       cmocka_unit_test(depthwise_agrees),        cmocka_unit_test(pool_agrees),
       cmocka_unit_test(add_and_dropout_agree),   cmocka_unit_test(dense_agrees),
+      cmocka_unit_test(rescale_agrees),          cmocka_unit_test(onednn_is_fast_where_it_matters),
       cmocka_unit_test(ties_go_to_the_first),    cmocka_unit_test(dropout_keeps_its_share_and_the_mean),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
