@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "stage/parts.h"
@@ -17,6 +18,19 @@ static enum status lock_path(const struct stage *stage, const char *name, char o
   return path_join(out, stage->folder, file, error);
 }
 
+// A process that was killed keeps its locks until the kernel has taken it down, some time after its parent was told:
+// whoever starts the stage again at once must not be refused for that.
+static int take_lock(int fd)
+{
+  enum { ATTEMPTS = 50, MILLISECONDS = 20 };
+  for (int attempt = 1;; attempt++) {
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    int result = fcntl(fd, F_OFD_SETLK, &lock);
+    if (result == 0 || (errno != EAGAIN && errno != EACCES) || attempt == ATTEMPTS) return result;
+    nanosleep(&(struct timespec){.tv_nsec = MILLISECONDS * 1000000L}, NULL);
+  }
+}
+
 enum status stage_lock(struct stage *stage, struct error *error)
 {
   const char *name = stage->definition->name;
@@ -25,8 +39,7 @@ enum status stage_lock(struct stage *stage, struct error *error)
   if (status) return status;
   stage->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
   if (stage->lock < 0) return fail_errno(error, "cannot open %s", path);
-  struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-  if (fcntl(stage->lock, F_OFD_SETLK, &lock) < 0) {
+  if (take_lock(stage->lock) < 0) {
     if (errno != EAGAIN && errno != EACCES) return fail_errno(error, "cannot lock %s", path);
     ssize_t length = pread(stage->lock, text, sizeof text - 1, 0);
     text[length > 0 ? length : 0] = '\0';

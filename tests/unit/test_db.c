@@ -159,7 +159,8 @@ static void test_values_come_back(void **state)
   static const char bytes[] = {'a', 0, '\xff', '\''};
   assert_int_equal(db_run(db, &error, "CREATE TEMP TABLE v(i, r, t, b, e, n, x)", ""), OK);
   assert_int_equal(db_run(db, &error, "INSERT INTO v VALUES (?, ?, ?, ?, ?, ?, ?)", "irtbbnt", INT64_MIN, 0.25,
-                          "'); DROP TABLE v; --", bytes, sizeof bytes, NULL, (size_t)0, NULL),
+                          "'); DROP TABLE v; --", bytes, sizeof bytes, (const void *)NULL, (size_t)0,
+                          (const char *)NULL),
                    OK);
   assert_int_equal(db_changes(db), 1);
   assert_int_equal(db_last_id(db), 1);
