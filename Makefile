@@ -7,6 +7,7 @@
 #
 # make deps pipeline ...        on a fresh machine: set up, then run; make deps test likewise
 # make unit                     build the unit tests alone, into build/tests/
+# make unit-test                run them alone
 # make format, format-check     clang-format all sources; or only say which need it
 # make lint                     clang-tidy and cppcheck
 # make check-layers             includes point down only
@@ -163,10 +164,16 @@ TEST_ENVIRONMENT := LD_LIBRARY_PATH=$(abspath $(BUILD))/omp OMP_TOOL_LIBRARIES=$
 TEST_NEEDS := $(BUILD)/omp/libgomp.so.1
 endif
 
-.PHONY: test
+# Threads that wait sleep: tests run side by side, and spinning ones would take each other's cores.
+TEST_ENVIRONMENT += OMP_WAIT_POLICY=passive
+RUN_TESTS = env -u MAKEFLAGS -u MAKELEVEL -u CONFIG -u DATA -u WORK -u THREADS -u SET -u RUN $(TEST_ENVIRONMENT) BUILD=$(BUILD) \
+  tests/tools/run-tests $(BUILD)/test-logs $(UNIT_PROGRAMS)
+
+.PHONY: test unit-test
 test: $(UNIT_PROGRAMS) $(TOOLS) $(STAGE_PROGRAMS) $(TEST_NEEDS)
-	@env -u MAKEFLAGS -u MAKELEVEL -u CONFIG -u DATA -u WORK -u THREADS -u SET -u RUN $(TEST_ENVIRONMENT) BUILD=$(BUILD) \
-	  tests/tools/run-tests $(BUILD)/test-logs $(UNIT_PROGRAMS) $(sort $(wildcard tests/e2e/*.bats))
+	@$(RUN_TESTS) $(sort $(wildcard tests/e2e/*.bats))
+unit-test: $(UNIT_PROGRAMS) $(TEST_NEEDS)
+	@$(RUN_TESTS)
 
 $(BUILD)/omp/libgomp.so.1:
 	@test -n "$(OMP_FOLDER)" || { echo 'SANITIZE=thread needs libomp-dev (make deps-lint)' >&2; exit 1; }
