@@ -89,6 +89,15 @@ $(BUILD)/tools/%: $(BUILD)/tests/tools/%.c.o $(LIB)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) $< $(LIB) $(LDLIBS) -o $@
 
+# build/bench/image_bench: decoding and resizing against OpenCV's, where its decoder is there to be measured.
+IMGCODECS := $(wildcard /usr/include/opencv4/opencv2/imgcodecs.hpp)
+IMAGE_BENCH := $(BUILD)/tests/bench/image_bench.c.o $(if $(IMGCODECS),$(BUILD)/tests/bench/image_peer.cpp.o)
+-include $(IMAGE_BENCH:.o=.d)
+$(BUILD)/tests/bench/image_bench.c.o: CFLAGS += $(if $(IMGCODECS),-DHAVE_PEER)
+$(BUILD)/bench/image_bench: $(IMAGE_BENCH) $(LIB)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) $(IMAGE_BENCH) $(LIB) $(if $(IMGCODECS),-lopencv_imgcodecs) $(LDLIBS) -o $@
+
 # Kernels are compiled for their own instruction set and chosen when the program starts (engine/kernels/select.c).
 KERNELS := $(BUILD)/pipeline/engine/kernels
 $(KERNELS)/%.c.o: CFLAGS += $(if $(SANITIZE),-O1,-O3) -ffp-contract=fast
@@ -96,6 +105,14 @@ ifeq ($(MACHINE),x86_64)
 $(KERNELS)/fp32_avx2.c.o: CFLAGS += -mavx2 -mfma
 $(KERNELS)/fp32_avx512.c.o: CFLAGS += -mavx512f -mavx512bw -mavx512dq -mavx512vl -mfma
 $(KERNELS)/bf16_avx512.c.o: CFLAGS += -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512bf16 -mfma
+endif
+
+# The same for the loops over pixels (image/pixels.c).
+PIXELS := $(BUILD)/pipeline/image/pixels
+$(PIXELS)_generic.c.o $(PIXELS)_avx2.c.o $(PIXELS)_avx512.c.o: CFLAGS += $(if $(SANITIZE),-O1,-O3)
+ifeq ($(MACHINE),x86_64)
+$(PIXELS)_avx2.c.o: CFLAGS += -mavx2
+$(PIXELS)_avx512.c.o: CFLAGS += -mavx512f -mavx512bw -mavx512dq -mavx512vl
 endif
 
 # SQL text becomes a string in a generated header: tables and views travel inside the programs.

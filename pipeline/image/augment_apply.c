@@ -1,8 +1,8 @@
-// One pass over the picture, CHUNK pixels of a row at a time: sample, colour, noise, store. Everything per
-// pixel is integer arithmetic, so the result does not depend on the instruction set:
+// One pass over the picture, PIXEL_CHUNK pixels of a row at a time: sample, colour, noise, store (image/pixels.h).
+// Everything per pixel is integer arithmetic, so the result does not depend on the instruction set:
 //
 //   coordinates   16 bits of fraction
-//   levels        8 bits of fraction ("fine": 0..65,280), three planes
+//   levels        8 bits of fraction (0..65,280), three planes
 //   factors       12 bits of fraction
 //
 // Only the few coefficients come from floating point, rounded far above the differences between one libm and
@@ -10,31 +10,23 @@
 #include <math.h>
 
 #include "image/augment.h"
-#include "image/augment_noise.h"
+#include "image/augment_parts.h"
 
-enum { CHUNK = 64, CHANNELS = 3, FRACTION = 16, HALF = 1 << (FRACTION - 1), UNIT = 1 << 12 };
-_Static_assert(CHUNK *CHANNELS == NOISE_SAMPLES, "a chunk takes all samples of a call");
+enum { CHUNK = PIXEL_CHUNK, CHANNELS = 3, FRACTION = PIXEL_FRACTION, HALF = 1 << (FRACTION - 1), UNIT = PIXEL_UNIT };
+enum { NEAR_SIDE_LIMIT = 8192 };
 
 // Source coordinates of the output's pixel (x, y): x_x * x + x_y * y + x_0, and so for y.
 struct geometry {
   int64_t x_x, x_y, x_0, y_x, y_y, y_0;
 };
 
-struct colour {
-  int32_t own, luma; // factors of the channel itself and of the pixel's luma
-  int32_t offset;    // fine levels times UNIT
-};
-
 struct plan {
   struct geometry geometry;
-  struct colour colour;
-  bool moves, colours;
-  int32_t noise; // factor from a noise sample to fine levels, times UNIT
+  struct pixel_colour colour;
+  struct pixel_source source;
+  bool moves, near, colours;
+  int32_t noise; // factor from a noise sample to levels, times UNIT
   uint32_t noise_key[2];
-};
-
-struct chunk {
-  int32_t level[CHANNELS][CHUNK];
 };
 
 static int64_t fixed(double value)
@@ -61,11 +53,27 @@ static struct geometry geometry_of(const struct augment_parameters *p, int width
   };
 }
 
-static struct plan plan_of(const struct augment_parameters *p, int width, int height)
+// Whether a coordinate that is linear over the picture stays within one side's length of [0, side), and the side within
+// what 32 bits hold: then the kernels can sample.
+static bool is_near(int64_t by_x, int64_t by_y, int64_t at_0, int width, int height, int pixels)
+{
+  int64_t side = (int64_t)pixels << FRACTION;
+  if (pixels < 2 || pixels > NEAR_SIDE_LIMIT) return false;
+  for (int corner = 0; corner < 4; corner++) {
+    int64_t at = at_0 + (corner & 1 ? by_x * (width - 1) : 0) + (corner & 2 ? by_y * (height - 1) : 0) + HALF;
+    if (at < -side || at >= 2 * side) return false;
+  }
+  return true;
+}
+
+static struct plan plan_of(const struct augment_parameters *p, const uint8_t *source, int width, int height)
 {
   double gain = (double)p->brightness * p->contrast;
+  struct geometry g = geometry_of(p, width, height);
   return (struct plan){
-      .geometry = geometry_of(p, width, height),
+      .geometry = g,
+      .source = {source, width, height},
+      .near = is_near(g.x_x, g.x_y, g.x_0, width, height, width) && is_near(g.y_x, g.y_y, g.y_0, width, height, height),
       .moves = p->rotate != 0 || p->translate_x != 0 || p->translate_y != 0 || p->zoom != 1 || p->shear != 0 || p->flip,
       .colour = {.own = (int32_t)lround(gain * p->saturation * UNIT),
                  .luma = (int32_t)lround(gain * (1 - (double)p->saturation) * UNIT),
@@ -92,16 +100,17 @@ static int64_t mirrored(int64_t at, int pixels)
   return at < 0 ? 0 : at > last ? last : at;
 }
 
-static void sample(const struct geometry *g, const uint8_t *source, int width, int height, int x, int y, int count,
-                   struct chunk *chunk)
+void augment_sample(const struct pixel_source *source, const struct augment_line *line, int count,
+                    struct pixel_chunk *chunk)
 {
-  int64_t at_x = g->x_x * x + g->x_y * y + g->x_0, at_y = g->y_x * x + g->y_y * y + g->y_0;
-  for (int i = 0; i < count; i++, at_x += g->x_x, at_y += g->y_x) {
+  const int width = source->width, height = source->height;
+  int64_t at_x = line->x, at_y = line->y;
+  for (int i = 0; i < count; i++, at_x += line->x_step, at_y += line->y_step) {
     int64_t sx = mirrored(at_x, width), sy = mirrored(at_y, height);
-    int32_t column = (int32_t)(sx >> FRACTION), line = (int32_t)(sy >> FRACTION);
+    int32_t column = (int32_t)(sx >> FRACTION), row = (int32_t)(sy >> FRACTION);
     int32_t right = (int32_t)(sx >> (FRACTION - 8)) & 255, below = (int32_t)(sy >> (FRACTION - 8)) & 255;
-    const uint8_t *upper = source + ((size_t)line * (size_t)width + (size_t)column) * CHANNELS;
-    const uint8_t *lower = line + 1 < height ? upper + (size_t)width * CHANNELS : upper;
+    const uint8_t *upper = source->pixels + ((size_t)row * (size_t)width + (size_t)column) * CHANNELS;
+    const uint8_t *lower = row + 1 < height ? upper + (size_t)width * CHANNELS : upper;
     size_t next = column + 1 < width ? CHANNELS : 0;
     for (size_t c = 0; c < CHANNELS; c++) {
       int32_t top = upper[c] * (256 - right) + upper[next + c] * right;
@@ -111,39 +120,46 @@ static void sample(const struct geometry *g, const uint8_t *source, int width, i
   }
 }
 
-static void load(const uint8_t *pixels, int count, struct chunk *chunk)
+static void sample(const struct plan *plan, const struct pixel_kernels *kernels, int x, int y, int count,
+                   struct pixel_chunk *chunk)
+{
+  const struct geometry *g = &plan->geometry;
+  struct augment_line line = {g->x_x * x + g->x_y * y + g->x_0, g->y_x * x + g->y_y * y + g->y_0, g->x_x, g->y_x};
+  if (!plan->near) {
+    augment_sample(&plan->source, &line, count, chunk);
+    return;
+  }
+  struct pixel_line near = {(int32_t)line.x, (int32_t)line.y, (int32_t)line.x_step, (int32_t)line.y_step};
+  kernels->sample(&plan->source, &near, chunk);
+}
+
+static void load(const uint8_t *pixels, int count, struct pixel_chunk *chunk)
 {
   for (int i = 0; i < count; i++)
     for (int c = 0; c < CHANNELS; c++) chunk->level[c][i] = pixels[CHANNELS * i + c] << 8;
 }
 
-// The products stay below 2^31: gain times saturation is at most 1.9^3, a level at most 255 * 256.
-static void colour(const struct colour *colour, struct chunk *chunk)
+void augment_apply_by(const struct pixel_kernels *kernels, const struct augment_parameters *parameters,
+                      const uint8_t *source, int width, int height, uint8_t *out)
 {
-  int32_t *r = chunk->level[0], *g = chunk->level[1], *b = chunk->level[2];
-  int32_t own = colour->own, grey = colour->luma, offset = colour->offset + UNIT / 2;
-  for (int i = 0; i < CHUNK; i++) {
-    int32_t share = grey * ((77 * r[i] + 150 * g[i] + 29 * b[i]) >> 8) + offset;
-    r[i] = (own * r[i] + share) >> 12;
-    g[i] = (own * g[i] + share) >> 12;
-    b[i] = (own * b[i] + share) >> 12;
-  }
-}
-
-static void add_noise(const struct plan *plan, int x, int y, struct chunk *chunk)
-{
-  int32_t samples[NOISE_SAMPLES];
-  augment_noise(plan->noise_key, (uint32_t)(x / CHUNK * NOISE_BLOCKS), (uint32_t)y, samples);
-  for (int c = 0; c < CHANNELS; c++)
-    for (int i = 0; i < CHUNK; i++) chunk->level[c][i] += (samples[c * CHUNK + i] * plan->noise + UNIT / 2) >> 12;
-}
-
-static void store(const struct chunk *chunk, int count, uint8_t *out)
-{
-  for (int i = 0; i < count; i++) {
-    for (int c = 0; c < CHANNELS; c++) {
-      int32_t level = (chunk->level[c][i] + 128) >> 8;
-      out[CHANNELS * i + c] = (uint8_t)(level < 0 ? 0 : level > 255 ? 255 : level);
+  struct plan plan = plan_of(parameters, source, width, height);
+  struct pixel_chunk chunk;
+  for (int y = 0; y < height; y++) {
+    for (int x = 0; x < width; x += CHUNK) {
+      int count = width - x < CHUNK ? width - x : CHUNK;
+      if (count < CHUNK) chunk = (struct pixel_chunk){0}; // the rest is computed with, never stored
+      size_t at = ((size_t)y * (size_t)width + (size_t)x) * CHANNELS;
+      if (plan.moves)
+        sample(&plan, kernels, x, y, count, &chunk);
+      else
+        load(source + at, count, &chunk);
+      if (plan.colours) kernels->colour(&plan.colour, &chunk);
+      if (plan.noise) {
+        int32_t samples[NOISE_SAMPLES];
+        kernels->noise(plan.noise_key, (uint32_t)(x / CHUNK * NOISE_BLOCKS), (uint32_t)y, samples);
+        kernels->add_noise(samples, plan.noise, &chunk);
+      }
+      kernels->store(&chunk, count, out + at);
     }
   }
 }
@@ -151,20 +167,5 @@ static void store(const struct chunk *chunk, int count, uint8_t *out)
 void augment_apply(const struct augment_parameters *parameters, const uint8_t *source, int width, int height,
                    uint8_t *out)
 {
-  struct plan plan = plan_of(parameters, width, height);
-  struct chunk chunk;
-  for (int y = 0; y < height; y++) {
-    for (int x = 0; x < width; x += CHUNK) {
-      int count = width - x < CHUNK ? width - x : CHUNK;
-      if (count < CHUNK) chunk = (struct chunk){0}; // the rest is computed with, never stored
-      size_t at = ((size_t)y * (size_t)width + (size_t)x) * CHANNELS;
-      if (plan.moves)
-        sample(&plan.geometry, source, width, height, x, y, count, &chunk);
-      else
-        load(source + at, count, &chunk);
-      if (plan.colours) colour(&plan.colour, &chunk);
-      if (plan.noise) add_noise(&plan, x, y, &chunk);
-      store(&chunk, count, out + at);
-    }
-  }
+  augment_apply_by(pixel_kernels(), parameters, source, width, height, out);
 }

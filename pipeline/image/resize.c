@@ -1,8 +1,11 @@
 #include "image/resize.h"
 
+#include <stdlib.h>
 #include <string.h>
 
+#include "core/mem.h"
 #include "image/opencv.h"
+#include "image/pixels.h"
 
 enum { SIZE_LIMIT = 4096 };
 
@@ -29,6 +32,118 @@ static struct opencv_pixels view_of(const struct image *image, struct box box)
                                 box.height, stride};
 }
 
+// --- mixing --------------------------------------------------------------------------------------------------------
+// Area and linear: every output is a weighted mean of neighbouring inputs, along one side and then along the other.
+
+// The most inputs that an output can reach into.
+static int taps_of(int from, int to, enum resize_filter filter)
+{
+  int taps = filter == FILTER_AREA ? (from + to - 1) / to + (from % to != 0) : 2;
+  return taps < from ? taps : from;
+}
+
+// Sets output o's first input; where its taps would reach beyond the last input, earlier ones come first, with no
+// weight. Returns the weight of input `first`.
+static uint32_t *place(struct mix *mix, int o, int first, int from)
+{
+  int begin = first + mix->taps <= from ? first : from - mix->taps;
+  mix->first[o] = begin;
+  return mix->weights + (size_t)o * (size_t)mix->taps + (first - begin);
+}
+
+// Output o covers inputs o * from / to ... (o + 1) * from / to. Each input's weight is the difference of two rounded
+// shares, so that an output's weights sum to MIX_UNIT exactly.
+static void mix_area(struct mix *mix, int from)
+{
+  const int64_t to = mix->count;
+  for (int o = 0; o < to; o++) {
+    int64_t begin = (int64_t)o * from, end = begin + from; // in inputs times `to`
+    int first = (int)(begin / to), last = (int)((end - 1) / to);
+    uint32_t *weights = place(mix, o, first, from);
+    int64_t before = 0;
+    for (int i = first; i <= last; i++) {
+      int64_t reached = (i + 1) * to < end ? (i + 1) * to : end;
+      int64_t share = ((reached - begin) * MIX_UNIT * 2 + from) / (2 * (int64_t)from);
+      *weights++ = (uint32_t)(share - before);
+      before = share;
+    }
+  }
+}
+
+// Output o lies at (o + 1/2) * from / to - 1/2, between two inputs; beyond the outermost input it is that input.
+static void mix_linear(struct mix *mix, int from)
+{
+  const int64_t unit = 2 * (int64_t)mix->count; // in inputs times `unit`
+  for (int o = 0; o < mix->count; o++) {
+    int64_t at = (int64_t)(2 * o + 1) * from - mix->count;
+    if (at < 0) at = 0;
+    if (at > (from - 1) * unit) at = (from - 1) * unit;
+    int64_t share = (at % unit * MIX_UNIT * 2 + unit) / (2 * unit);
+    uint32_t *weights = place(mix, o, (int)(at / unit), from);
+    weights[0] = (uint32_t)(MIX_UNIT - share);
+    if (share) weights[1] = (uint32_t)share;
+  }
+}
+
+// What a resize computes with, in one piece of memory.
+struct mixer {
+  struct mix columns, rows;
+  uint32_t *row; // of the source's width, levels times 256, and one element more
+  uint32_t *memory;
+};
+
+static enum status mixer_init(struct mixer *mixer, struct box from, struct box to, enum resize_filter filter,
+                              struct error *error)
+{
+  mixer->columns = (struct mix){.count = to.width, .taps = taps_of(from.width, to.width, filter)};
+  mixer->rows = (struct mix){.count = to.height, .taps = taps_of(from.height, to.height, filter)};
+  size_t row = (size_t)from.width * IMAGE_CHANNELS + 1, columns = (size_t)to.width, rows = (size_t)to.height;
+  size_t column_weights = columns * (size_t)mixer->columns.taps, row_weights = rows * (size_t)mixer->rows.taps;
+  size_t words = row + columns + rows + column_weights + row_weights;
+  void *memory = NULL;
+  enum status status = mem_zeroed(&memory, words, sizeof(uint32_t), "resizing an image", error);
+  if (status) return status;
+  mixer->memory = mixer->row = memory;
+  mixer->columns.weights = mixer->row + row;
+  mixer->rows.weights = mixer->columns.weights + column_weights;
+  mixer->columns.first = (int32_t *)(mixer->rows.weights + row_weights);
+  mixer->rows.first = mixer->columns.first + columns;
+  void (*mix)(struct mix *, int) = filter == FILTER_AREA ? mix_area : mix_linear;
+  mix(&mixer->columns, from.width);
+  mix(&mixer->rows, from.height);
+  return OK;
+}
+
+static enum status mix_image(const struct opencv_pixels *source, const struct opencv_pixels *out, struct box from,
+                             struct box to, enum resize_filter filter, struct error *error)
+{
+  struct mixer mixer = {0};
+  enum status status = mixer_init(&mixer, from, to, filter, error);
+  if (status) return status;
+  const struct pixel_kernels *kernels = pixel_kernels();
+  const struct mix *rows = &mixer.rows;
+  for (int o = 0; o < rows->count; o++) {
+    kernels->mix_rows(source->pixels + (size_t)rows->first[o] * source->stride, source->stride,
+                      rows->weights + (size_t)o * (size_t)rows->taps, rows->taps, (size_t)from.width * IMAGE_CHANNELS,
+                      mixer.row);
+    kernels->mix_columns(mixer.row, &mixer.columns, out->pixels + (size_t)o * out->stride);
+  }
+  free(mixer.memory);
+  return OK;
+}
+
+static void copy_image(const struct opencv_pixels *source, const struct opencv_pixels *out)
+{
+  for (int y = 0; y < out->height; y++)
+    memcpy(out->pixels + (size_t)y * out->stride, source->pixels + (size_t)y * source->stride,
+           (size_t)out->width * IMAGE_CHANNELS);
+}
+
+int resize_least_side(int size, enum resize_filter filter)
+{
+  return filter == FILTER_AREA ? size : 0;
+}
+
 enum status resize_image(const struct image *source, int size, enum resize_fit fit, enum resize_filter filter,
                          struct image *out, struct error *error)
 {
@@ -48,5 +163,11 @@ enum status resize_image(const struct image *source, int size, enum resize_fit f
   }
   if (filter == FILTER_AREA && (to.width > from.width || to.height > from.height)) filter = FILTER_LINEAR;
   struct opencv_pixels source_view = view_of(source, from), out_view = view_of(out, to);
-  return opencv_resize(&source_view, &out_view, filter, error);
+  if (from.width == to.width && from.height == to.height)
+    copy_image(&source_view, &out_view);
+  else if (filter == FILTER_AREA || filter == FILTER_LINEAR)
+    status = mix_image(&source_view, &out_view, from, to, filter, error);
+  else
+    status = opencv_resize(&source_view, &out_view, filter, error);
+  return status;
 }

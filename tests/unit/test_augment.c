@@ -2,7 +2,7 @@
 // same pixels.
 #include "core/rng.h"
 #include "image/augment.h"
-#include "image/augment_noise.h"
+#include "image/augment_parts.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -160,18 +160,75 @@ static void colour_factors_do_what_they_say(void **state)
   assert_memory_equal(out, ((const uint8_t[]){91, 66, 141, 14, 19, 24}), 6);
 }
 
+static void every_instruction_set_gives_the_same_pixels(void **state)
+{
+  (void)state;
+  static const int sizes[][2] = {{1, 1}, {1, 7}, {2, 2}, {65, 2}, {100, 100}, {63, 129}};
+  static const struct augment_recipe wild = {30, 0.5f, 0.9f, 20, 0.9f, 0.9f, 0.9f, 64, 0.5f};
+  static uint8_t source[BYTES], first[BYTES], other[BYTES];
+  const struct pixel_kernels *kernels[8];
+  size_t tables = pixel_kernels_available(kernels, 8);
+  fill(source, BYTES);
+  for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+    size_t bytes = (size_t)sizes[i][0] * (size_t)sizes[i][1] * 3;
+    for (uint64_t image = 0; image < 20; image++) {
+      struct augment_parameters p = augment_draw(image % 2 ? &wild : &everything, 1, image, 0);
+      augment_apply_by(kernels[0], &p, source, sizes[i][0], sizes[i][1], first);
+      for (size_t k = 1; k < tables; k++) {
+        augment_apply_by(kernels[k], &p, source, sizes[i][0], sizes[i][1], other);
+        if (memcmp(first, other, bytes) != 0) fail_msg("%s differs from %s", kernels[k]->name, kernels[0]->name);
+      }
+    }
+  }
+}
+
+// Lines that leave the picture on all sides, by up to its own length.
+static void kernels_sample_as_plain_code_does(void **state)
+{
+  (void)state;
+  enum { WIDTH = 37, HEIGHT = 21, ONE = 1 << PIXEL_FRACTION };
+  static uint8_t pixels[WIDTH * HEIGHT * 3];
+  const struct pixel_source source = {pixels, WIDTH, HEIGHT};
+  const struct pixel_kernels *kernels[8];
+  size_t tables = pixel_kernels_available(kernels, 8);
+  fill(pixels, sizeof pixels);
+  struct rng rng = rng_at(1, RNG_TEST, 5, 6);
+  for (int round = 0; round < 500; round++) {
+    int32_t x = (int32_t)rng_uniform(&rng, -WIDTH * ONE, 2 * WIDTH * ONE - ONE), y;
+    int32_t end_x = (int32_t)rng_uniform(&rng, -WIDTH * ONE, 2 * WIDTH * ONE - ONE), end_y;
+    y = (int32_t)rng_uniform(&rng, -HEIGHT * ONE, 2 * HEIGHT * ONE - ONE);
+    end_y = (int32_t)rng_uniform(&rng, -HEIGHT * ONE, 2 * HEIGHT * ONE - ONE);
+    if (round % 4 == 0) x = (x / ONE) * ONE, y = (y / ONE) * ONE; // on pixels: the last ones too
+    struct pixel_line line = {x, y, (end_x - x) / (PIXEL_CHUNK - 1), (end_y - y) / (PIXEL_CHUNK - 1)};
+    struct augment_line same = {line.x, line.y, line.x_step, line.y_step};
+    struct pixel_chunk plain, chunk;
+    augment_sample(&source, &same, PIXEL_CHUNK, &plain);
+    for (size_t k = 0; k < tables; k++) {
+      kernels[k]->sample(&source, &line, &chunk);
+      assert_memory_equal(&plain, &chunk, sizeof chunk);
+    }
+  }
+}
+
 static void noise_is_the_counter_generators(void **state)
 {
   (void)state;
-  const uint32_t key[2] = {123, 456}, counter[4] = {1000 + 17, 5, 0, 0};
-  int32_t samples[NOISE_SAMPLES];
-  augment_noise(key, 1000, 5, samples);
-  uint32_t block[4];
-  rng_block(key, counter, block);
-  for (int w = 0; w < 4; w++) {
-    uint32_t x = block[w];
-    int sum = (int)((x & 255) + (x >> 8 & 255) + (x >> 16 & 255) + (x >> 24));
-    assert_int_equal(samples[w * NOISE_BLOCKS + 17], sum - 510);
+  const uint32_t key[2] = {123, 456};
+  const struct pixel_kernels *kernels[8];
+  size_t tables = pixel_kernels_available(kernels, 8);
+  for (size_t k = 0; k < tables; k++) {
+    int32_t samples[NOISE_SAMPLES];
+    kernels[k]->noise(key, 1000, 5, samples);
+    for (uint32_t j = 0; j < NOISE_BLOCKS; j++) {
+      const uint32_t counter[4] = {1000 + j, 5, 0, 0};
+      uint32_t block[4];
+      rng_block(key, counter, block);
+      for (uint32_t w = 0; w < 4; w++) {
+        uint32_t x = block[w];
+        int sum = (int)((x & 255) + (x >> 8 & 255) + (x >> 16 & 255) + (x >> 24));
+        assert_int_equal(samples[w * NOISE_BLOCKS + j], sum - 510);
+      }
+    }
   }
 }
 
@@ -219,6 +276,8 @@ int main(void)
       cmocka_unit_test(a_shift_by_whole_pixels_shifts),
       cmocka_unit_test(positive_rotation_is_counter_clockwise),
       cmocka_unit_test(colour_factors_do_what_they_say),
+      cmocka_unit_test(every_instruction_set_gives_the_same_pixels),
+      cmocka_unit_test(kernels_sample_as_plain_code_does),
       cmocka_unit_test(noise_is_the_counter_generators),
       cmocka_unit_test(noise_has_its_deviation),
       cmocka_unit_test(odd_sizes_stay_inside),

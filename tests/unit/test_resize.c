@@ -1,9 +1,13 @@
 // Resizing: each fit keeps what it says it keeps, each filter does what its name says.
+#include "core/rng.h"
+#include "image/opencv.h"
+#include "image/pixels.h"
 #include "image/resize.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
 // After our headers: it makes a macro of "fail".
@@ -111,12 +115,87 @@ static void extreme_shapes_work(void **state)
   image_release(&line);
 }
 
+// OpenCV's own area and linear filters are the judges of ours.
+static void area_and_linear_are_opencvs(void **state)
+{
+  (void)state;
+  static const int shapes[][3] = {{224, 224, 100}, {200, 200, 100}, {112, 112, 100}, {101, 67, 50},  {640, 480, 100},
+                                  {1000, 3, 2},    {57, 300, 57},   {64, 64, 100},   {7, 9, 31},     {300, 120, 1},
+                                  {1, 1, 5},       {2, 3, 2},       {21, 40, 21},    {200, 200, 224}};
+  struct rng rng = rng_at(1, RNG_TEST, 7, 8);
+  for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+    int width = shapes[i][0], height = shapes[i][1], size = shapes[i][2];
+    struct image source, judge;
+    assert_int_equal(image_init(&source, width, height, NULL), OK);
+    assert_int_equal(image_init(&judge, size, size, NULL), OK);
+    for (size_t b = 0; b < (size_t)width * (size_t)height * 3; b++) source.pixels[b] = (uint8_t)rng_bits(&rng);
+    for (int filter = FILTER_AREA; filter <= FILTER_LINEAR; filter++) {
+      if (filter == FILTER_AREA && (size > width || size > height)) continue;
+      struct opencv_pixels from = {source.pixels, width, height, (size_t)width * 3};
+      struct opencv_pixels to = {judge.pixels, size, size, (size_t)size * 3};
+      assert_int_equal(opencv_resize(&from, &to, (enum resize_filter)filter, NULL), OK);
+      struct image ours = resized(&source, size, FIT_STRETCH, (enum resize_filter)filter);
+      for (int b = 0; b < size * size * 3; b++)
+        if (abs(ours.pixels[b] - judge.pixels[b]) > 1)
+          fail_msg("%dx%d to %d, filter %d, byte %d: %d, OpenCV has %d", width, height, size, filter, b, ours.pixels[b],
+                   judge.pixels[b]);
+      image_release(&ours);
+    }
+    image_release(&judge);
+    image_release(&source);
+  }
+}
+
+static void every_instruction_set_mixes_alike(void **state)
+{
+  (void)state;
+  enum { PIXELS = 71, ROWS = 6, OUTPUTS = 29, TAPS_LIMIT = 5 };
+  static uint8_t source[ROWS][3 * PIXELS];
+  static uint32_t rows[8][3 * PIXELS + 1], weights[OUTPUTS * TAPS_LIMIT];
+  int32_t first[OUTPUTS];
+  uint8_t out[8][3 * OUTPUTS + 1];
+  const struct pixel_kernels *kernels[8];
+  size_t tables = pixel_kernels_available(kernels, 8);
+  struct rng rng = rng_at(1, RNG_TEST, 9, 10);
+  for (int y = 0; y < ROWS; y++)
+    for (int i = 0; i < 3 * PIXELS; i++) source[y][i] = (uint8_t)rng_bits(&rng);
+  for (int taps = 1; taps <= TAPS_LIMIT; taps++) {
+    for (int o = 0; o < OUTPUTS; o++) {
+      uint32_t left = MIX_UNIT;
+      first[o] = (int32_t)rng_below(&rng, (uint32_t)(PIXELS - taps + 1));
+      for (int t = 0; t < taps; t++) {
+        uint32_t weight = t < taps - 1 ? rng_below(&rng, left + 1) : left;
+        weights[o * taps + t] = weight;
+        left -= weight;
+      }
+    }
+    struct mix mix = {OUTPUTS, taps, first, weights};
+    for (size_t n = 1; n <= sizeof source[0]; n += 53) {
+      for (size_t k = 0; k < tables; k++) {
+        kernels[k]->mix_rows(source[0], sizeof source[0], weights, taps, n, rows[k]);
+        assert_memory_equal(rows[0], rows[k], n * sizeof rows[0][0]);
+      }
+    }
+    for (size_t k = 0; k < tables; k++) {
+      kernels[k]->mix_rows(source[0], sizeof source[0], weights, taps, sizeof source[0], rows[k]);
+      out[k][3 * OUTPUTS] = 0xA5;
+      kernels[k]->mix_columns(rows[k], &mix, out[k]);
+      assert_memory_equal(out[0], out[k], sizeof out[0]);
+      assert_int_equal(out[k][3 * OUTPUTS], 0xA5);
+    }
+  }
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(area_averages),       cmocka_unit_test(area_upwards_is_linear),
-      cmocka_unit_test(fits_differ),         cmocka_unit_test(flat_stays_flat_with_every_filter),
+      cmocka_unit_test(area_averages),
+      cmocka_unit_test(area_upwards_is_linear),
+      cmocka_unit_test(fits_differ),
+      cmocka_unit_test(flat_stays_flat_with_every_filter),
       cmocka_unit_test(extreme_shapes_work),
+      cmocka_unit_test(area_and_linear_are_opencvs),
+      cmocka_unit_test(every_instruction_set_mixes_alike),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
