@@ -147,10 +147,11 @@ static enum status draw(void *self, int thread, uint64_t row, const uint8_t **pi
   const struct source *source = &resizing->sources.list[row];
   size_t size = 0;
   enum image_format format;
+  int least = resize_least_side(resizing->size, resizing->filter);
   enum status status = worker->decoder ? OK : decoder_new(&worker->decoder, error);
   if (!status) status = read_source(resizing, worker, source, &size, error);
   if (!status) status = verify_source(worker, source, size, error);
-  if (!status) status = decode(worker->decoder, worker->bytes, size, &worker->decoded, &format, error);
+  if (!status) status = decode_reduced(worker->decoder, worker->bytes, size, least, &worker->decoded, &format, error);
   if (!status)
     status = resize_image(&worker->decoded, resizing->size, resizing->fit, resizing->filter, &worker->resized, error);
   *pixels = worker->resized.pixels;

@@ -93,13 +93,19 @@ static enum status refuse_unknown(const uint8_t *bytes, size_t size, struct erro
 enum status decode(struct decoder *decoder, const uint8_t *bytes, size_t size, struct image *image,
                    enum image_format *format, struct error *error)
 {
+  return decode_reduced(decoder, bytes, size, 0, image, format, error);
+}
+
+enum status decode_reduced(struct decoder *decoder, const uint8_t *bytes, size_t size, int least, struct image *image,
+                           enum image_format *format, struct error *error)
+{
   if (!size) return fail(error, BAD_DATA, "empty: 0 bytes");
   if (size < 3) return fail(error, BAD_DATA, "too-small: %zu bytes", size);
   if (size > DECODE_FILE_LIMIT)
     return fail(error, BAD_DATA, "too-large: %zu bytes, at most %d are allowed", size, DECODE_FILE_LIMIT);
   if (begins_with(bytes, size, 0, "\xFF\xD8\xFF", 3)) {
     *format = IMAGE_JPEG;
-    return jpeg_decode(&decoder->jpeg, bytes, size, image, error);
+    return jpeg_decode(&decoder->jpeg, bytes, size, least, image, error);
   }
   if (begins_with(bytes, size, 0, "\x89PNG\r\n\x1A\n", 8)) {
     *format = IMAGE_PNG;

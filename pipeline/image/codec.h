@@ -33,6 +33,13 @@ void decoder_free(struct decoder *decoder);
 enum status decode(struct decoder *decoder, const uint8_t *bytes, size_t size, struct image *image,
                    enum image_format *format, struct error *error);
 
+// The same for a picture that is only wanted small: a JPEG whose sides are multiples of 2, 4 or 8 may come at 1/2, 1/4
+// or 1/8 of its width and height, as long as neither falls below `least` (0: never reduced). Each of its pixels is the
+// mean of those that decode() gives, but for clamping and for colours stored at half the resolution, which come as they
+// are stored.
+enum status decode_reduced(struct decoder *decoder, const uint8_t *bytes, size_t size, int least, struct image *image,
+                           enum image_format *format, struct error *error);
+
 // Encodes to JPEG of the given quality (1..100) or PNG; *bytes is to be freed with free().
 enum status encode_jpeg(const struct image *image, int quality, uint8_t **bytes, size_t *size, struct error *error);
 enum status encode_png(const struct image *image, uint8_t **bytes, size_t *size, struct error *error);

@@ -15,7 +15,8 @@ struct jpeg_decoder {
   struct image sideways; // a picture that EXIF says is to be turned
 };
 
-enum status jpeg_decode(struct jpeg_decoder *decoder, const uint8_t *bytes, size_t size, struct image *image,
+// `least`: see decode_reduced.
+enum status jpeg_decode(struct jpeg_decoder *decoder, const uint8_t *bytes, size_t size, int least, struct image *image,
                         struct error *error);
 void jpeg_decoder_release(struct jpeg_decoder *decoder);
 

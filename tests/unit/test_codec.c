@@ -400,6 +400,60 @@ static void broken_exif_is_ignored(void **state)
   assert_int_equal(exif_orientation((const uint8_t *)"II*\0\x08\0\0\0\1\0\x12\1\3\0\1\0\0\0\6\0\0\0", 22), 6);
 }
 
+static void assert_reduced(struct fixture *f, int width, int height, int least, int by)
+{
+  uint8_t *bytes;
+  size_t size;
+  enum image_format format;
+  make_jpeg(width, height, &bytes, &size);
+  struct error error;
+  if (decode_reduced(f->decoder, bytes, size, least, &f->image, &format, &error)) fail_msg("%s", error.text);
+  assert_int_equal(f->image.width, width / by);
+  assert_int_equal(f->image.height, height / by);
+  free(bytes);
+}
+
+static void reduced_decoding_stays_above_its_least_side(void **state)
+{
+  struct fixture *f = *state;
+  assert_reduced(f, 200, 200, 100, 2);
+  assert_reduced(f, 200, 200, 101, 1);
+  assert_reduced(f, 224, 224, 100, 2);
+  assert_reduced(f, 640, 480, 100, 4);
+  assert_reduced(f, 800, 1600, 100, 8);
+  assert_reduced(f, 1600, 1600, 50, 8); // never further
+  assert_reduced(f, 202, 201, 50, 1);   // an odd side: its last pixels would be means of less
+  assert_reduced(f, 200, 200, 0, 1);
+}
+
+// In what the picture has no colour edges, pixels are the means of the whole one's.
+static void reduced_pixels_are_means(void **state)
+{
+  struct fixture *f = *state;
+  uint8_t *bytes;
+  size_t size;
+  enum image_format format;
+  struct image reduced = {0};
+  make_jpeg(160, 96, &bytes, &size);
+  assert_int_equal(decode_bytes(f, bytes, size), OK);
+  assert_int_equal(decode_reduced(f->decoder, bytes, size, 24, &reduced, &format, &f->error), OK);
+  assert_int_equal(reduced.width, 40);
+  for (int y = 0; y < reduced.height; y++) {
+    for (int x = 0; x < reduced.width; x++) {
+      if (abs(x - reduced.width / 2) < 4) continue; // the edge
+      for (int c = 0; c < 3; c++) {
+        int sum = 0;
+        for (int i = 0; i < 16; i++) sum += f->image.pixels[((4 * y + i / 4) * f->image.width + 4 * x + i % 4) * 3 + c];
+        assert_in_range(reduced.pixels[(y * reduced.width + x) * 3 + c] + 3 - (sum + 8) / 16, 0, 6);
+      }
+    }
+  }
+  // What is refused whole is refused reduced.
+  assert_int_equal(decode_reduced(f->decoder, bytes, size - 10, 24, &reduced, &format, &f->error), BAD_DATA);
+  image_release(&reduced);
+  free(bytes);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -417,6 +471,8 @@ int main(void)
       cmocka_unit_test_setup_teardown(an_animated_png_is_refused, set_up, tear_down),
       cmocka_unit_test_setup_teardown(exif_orientation_is_applied, set_up, tear_down),
       cmocka_unit_test(broken_exif_is_ignored),
+      cmocka_unit_test_setup_teardown(reduced_decoding_stays_above_its_least_side, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(reduced_pixels_are_means, set_up, tear_down),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
