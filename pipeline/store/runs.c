@@ -81,8 +81,8 @@ enum status run_name_is_free(struct db *db, const char *name, bool *is_free, str
   return status;
 }
 
-enum status run_latest(struct db *db, const char *base, const char *except, struct run_found *out, char **parameters,
-                       bool *found, struct error *error)
+enum status run_nearest(struct db *db, const char *base, const char *except, const char *wanted, struct run_found *out,
+                        char **parameters, bool *found, struct error *error)
 {
   struct query *query = NULL;
   *found = false;
@@ -90,9 +90,11 @@ enum status run_latest(struct db *db, const char *base, const char *except, stru
   enum status status =
       open_run_query(&query, db,
                      "(name = ?1 OR (substr(name, 1, length(?1) + 1) = ?1 || '-' AND"
-                     " substr(name, length(?1) + 2) NOT GLOB '*[^0-9]*')) AND key <> ?2 ORDER BY id DESC LIMIT 1",
+                     " substr(name, length(?1) + 2) NOT GLOB '*[^0-9]*')) AND key <> ?2 ORDER BY"
+                     " (SELECT count(*) FROM json_each(r.parameters) a JOIN json_each(?3) b USING (key)"
+                     "  WHERE a.value IS NOT b.value), state = 'done' DESC, epochs_planned DESC, id DESC LIMIT 1",
                      error);
-  if (!status) status = query_bind(query, error, "tt", base, except);
+  if (!status) status = query_bind(query, error, "ttt", base, except, wanted);
   if (!status && query_next(query, &status, error)) {
     read_run(out, query);
     *found = true;

@@ -78,10 +78,11 @@ enum status run_name_is_free(struct db *db, const char *name, bool *is_free, str
 // Forgets a run with its epochs, predictions and metrics.
 enum status run_forget(struct db *db, int64_t id, struct error *error);
 
-// The latest run called `base` or base-N that has another key than `except`, and its parameters JSON (free it). For
-// saying what changed, and for going on from it.
-enum status run_latest(struct db *db, const char *base, const char *except, struct run_found *out, char **parameters,
-                       bool *found, struct error *error);
+// Of the runs called `base` or base-N that have another key than `except`, the one whose parameters differ in the
+// fewest values from `wanted` (a JSON object), and its own parameters (free them). For saying what changed, and for
+// going on from it.
+enum status run_nearest(struct db *db, const char *base, const char *except, const char *wanted, struct run_found *out,
+                        char **parameters, bool *found, struct error *error);
 
 // Inserts the run in state running.
 enum status run_insert(struct db *db, const struct run_row *row, int64_t *id, struct error *error);

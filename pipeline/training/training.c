@@ -283,7 +283,9 @@ enum status training_begin(struct training *training, struct error *error)
   char *parameters = NULL;
   bool found = false, has_previous = false;
   enum status status = run_find(stage_db(stage), digest, NULL, &run, &found, error);
-  if (!status) status = run_latest(stage_db(stage), base, digest, &previous, &parameters, &has_previous, error);
+  if (!status)
+    status = run_nearest(stage_db(stage), base, digest, stage_key_parameters(training->key), &previous, &parameters,
+                         &has_previous, error);
   if (!status) stage_runs_because(stage, training->key, found ? stage_key_parameters(training->key) : parameters);
   if (!status) status = found ? take_run(training, &run, error) : insert_run(training, base, error);
   if (!status) stage_subject(stage, training->name);

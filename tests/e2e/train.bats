@@ -143,12 +143,13 @@ interrupt() {
 @test "more epochs go on from the shorter run, to the weights of a long one" {
   long=$(reference)
   at "$WORK" train --quiet --set train.epochs=2 >/dev/null
+  at "$WORK" train --quiet --set train.epochs=1 --set train.lr=0.01 >/dev/null # the latest run is not the nearest
   run -0 at "$WORK" train
   has "train.epochs changed from 2 to 4"
   has "goes on at epoch 3 of 4"
   has "from run exp"
-  [ "$(ask "SELECT weights_sha256, best_sha256 FROM run WHERE name = 'exp-2'")" = "$long" ]
-  [ "$(ask "SELECT count(*) FROM epoch JOIN run ON run.id = run WHERE name = 'exp-2'")" -eq 4 ]
+  [ "$(ask "SELECT weights_sha256, best_sha256 FROM run WHERE name = 'exp-3'")" = "$long" ]
+  [ "$(ask "SELECT count(*) FROM epoch JOIN run ON run.id = run WHERE name = 'exp-3'")" -eq 4 ]
   [ "$(ask "SELECT state FROM run WHERE name = 'exp'")" = done ]
 }
 
