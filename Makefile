@@ -3,6 +3,9 @@
 # make pipeline CONFIG=cnn.yaml DATA=DIR [WORK=DIR] [THREADS=N] [SET="key=value ..."]
 # make report WORK=DIR [RUN=NAME]
 # make test                     everything that must pass, in minutes; ends in "N passed, N failed"
+# make bench [QUICK=1]          this engine beside PyTorch and onnxruntime, in turns; ratios, and unless QUICK, layers, stages, scaling
+#                               [THREADS=N] [BATCH=N] [ROUNDS=N] [SECONDS=S] [ISA=AVX2] [WORK=DIR]
+# make deps-bench               install those two
 # make help                     this list
 #
 # make deps pipeline ...        on a fresh machine: set up, then run; make deps test likewise
@@ -98,6 +101,16 @@ $(BUILD)/bench/image_bench: $(IMAGE_BENCH) $(LIB)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) $(IMAGE_BENCH) $(LIB) $(if $(IMGCODECS),-lopencv_imgcodecs) $(LDLIBS) -o $@
 
+# tests/bench: `ours` measures this engine, `compare` runs it and its peers in turns.
+BENCH_OURS := $(wildcard tests/bench/ours*.c) tests/bench/median.c
+BENCH_COMPARE := tests/bench/compare.c tests/bench/measure.c tests/bench/median.c
+BENCH_PROGRAMS := $(BUILD)/bench/ours $(BUILD)/bench/compare
+$(BUILD)/bench/ours: $(BENCH_OURS:%=$(BUILD)/%.o) $(LIB)
+$(BUILD)/bench/compare: $(BENCH_COMPARE:%=$(BUILD)/%.o) $(LIB)
+$(BENCH_PROGRAMS):
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
+
 # Kernels are compiled for their own instruction set and chosen when the program starts (engine/kernels/select.c).
 KERNELS := $(BUILD)/pipeline/engine/kernels
 $(KERNELS)/%.c.o: CFLAGS += $(if $(SANITIZE),-O1,-O3) -ffp-contract=fast
@@ -153,7 +166,7 @@ define verbatim
 override $(1) := $$(value $(1))
 export $(1)
 endef
-$(foreach name,CONFIG DATA WORK THREADS SET RUN BUILD,$(eval $(call verbatim,$(name))))
+$(foreach name,CONFIG DATA WORK THREADS SET RUN BUILD QUICK ISA BATCH ROUNDS SECONDS,$(eval $(call verbatim,$(name))))
 
 .PHONY: pipeline report
 pipeline: all
@@ -162,6 +175,13 @@ pipeline: all
 # Draws a run's report again from the manifest and files alone; the latest run unless RUN=NAME.
 report: all
 	@$(BUILD)/stages/report --manifest "$$WORK/manifest.db" --force $${RUN:+--run "$$RUN"}
+
+.PHONY: bench deps-bench
+bench: $(BENCH_PROGRAMS)
+	@tests/bench/bench.sh
+
+deps-bench:
+	@tests/bench/peers/install $(BUILD)/bench/peers
 
 .PHONY: deps deps-lint help
 deps:
@@ -183,11 +203,11 @@ endif
 
 # Threads that wait sleep: tests run side by side, and spinning ones would take each other's cores.
 TEST_ENVIRONMENT += OMP_WAIT_POLICY=passive
-RUN_TESTS = env -u MAKEFLAGS -u MAKELEVEL -u CONFIG -u DATA -u WORK -u THREADS -u SET -u RUN $(TEST_ENVIRONMENT) BUILD=$(BUILD) \
-  tests/tools/run-tests $(BUILD)/test-logs $(UNIT_PROGRAMS)
+RUN_TESTS = env -u MAKEFLAGS -u MAKELEVEL -u CONFIG -u DATA -u WORK -u THREADS -u SET -u RUN -u QUICK -u ISA -u BATCH -u ROUNDS -u SECONDS \
+  $(TEST_ENVIRONMENT) BUILD=$(BUILD) tests/tools/run-tests $(BUILD)/test-logs $(UNIT_PROGRAMS)
 
 .PHONY: test unit-test
-test: $(UNIT_PROGRAMS) $(TOOLS) $(STAGE_PROGRAMS) $(TEST_NEEDS)
+test: $(UNIT_PROGRAMS) $(TOOLS) $(BENCH_PROGRAMS) $(STAGE_PROGRAMS) $(TEST_NEEDS)
 	@$(RUN_TESTS) $(sort $(wildcard tests/e2e/*.bats))
 unit-test: $(UNIT_PROGRAMS) $(TEST_NEEDS)
 	@$(RUN_TESTS)
@@ -199,7 +219,7 @@ $(BUILD)/omp/libgomp.so.1:
 
 # --- habits -------------------------------------------------------------------------------------------------------------
 HEADERS := $(shell find pipeline -name '*.h')
-SOURCES := $(HEADERS) $(LIB_SOURCES) $(wildcard stages/*.[ch] tests/unit/*.[ch] tests/tools/*.c)
+SOURCES := $(HEADERS) $(LIB_SOURCES) $(wildcard stages/*.[ch] tests/unit/*.[ch] tests/tools/*.c tests/bench/*.[ch])
 # The compiler's flags without what only a build needs; banned.h also brings headers, which would hide a missing include.
 CHECK_FLAGS = $(filter-out -MMD -MP,$(subst -include core/banned.h,,$(CFLAGS)))
 GENERATED := $(BUILD)/generated/schema_sql.h $(BUILD)/generated/views_sql.h
@@ -237,5 +257,6 @@ c-objects: $(filter %.c.o,$(LIB_OBJECTS))
 clean:
 	rm -rf $(BUILD)
 
--include $(LIB_OBJECTS:.o=.d) $(STAGES:%=$(BUILD)/stages/%.c.d) $(UNIT_TESTS:%=$(BUILD)/tests/unit/%.c.d) $(TOOLS:$(BUILD)/tools/%=$(BUILD)/tests/tools/%.c.d)
+-include $(LIB_OBJECTS:.o=.d) $(STAGES:%=$(BUILD)/stages/%.c.d) $(UNIT_TESTS:%=$(BUILD)/tests/unit/%.c.d) $(TOOLS:$(BUILD)/tools/%=$(BUILD)/tests/tools/%.c.d) \
+  $(patsubst %,$(BUILD)/%.d,$(BENCH_OURS) $(BENCH_COMPARE))
 .SECONDARY:

@@ -169,3 +169,20 @@ SELECT name, 'last weights', weights_sha256, 14 FROM run WHERE weights_sha256 IS
 UNION ALL
 SELECT name, 'run key', key, 15 FROM run
 ORDER BY 1, 4;
+
+-- Of each figure that `make bench` measures, the latest.
+CREATE VIEW benchmarks(task, precision, threads, batch, value, unit, peer, peer_value, ratio, host, measured_at) AS
+SELECT task, precision, threads, batch, value, unit, peer, peer_value, ratio, host, datetime(measured_at, 'unixepoch')
+FROM benchmark WHERE id IN (SELECT max(id) FROM benchmark GROUP BY task, precision, threads, batch, unit)
+ORDER BY id;
+
+-- The layers of seed-cnn on one thread: microseconds an image, arithmetic, and the share of the roof that was reached.
+CREATE VIEW benchmark_layers(step, fp32_us, fp32_gflops, fp32_of_roof, bf16_us, bf16_gflops, bf16_of_roof) AS
+SELECT replace(task, 'layer ', ''),
+       max(value) FILTER (WHERE precision = 'fp32' AND unit = 'us/image'),
+       max(value) FILTER (WHERE precision = 'fp32' AND unit = 'GFLOP/s'),
+       max(1 / ratio) FILTER (WHERE precision = 'fp32' AND unit = 'us/image'),
+       max(value) FILTER (WHERE precision = 'bf16' AND unit = 'us/image'),
+       max(value) FILTER (WHERE precision = 'bf16' AND unit = 'GFLOP/s'),
+       max(1 / ratio) FILTER (WHERE precision = 'bf16' AND unit = 'us/image')
+FROM benchmarks WHERE task LIKE 'layer%' GROUP BY task ORDER BY 2 DESC;

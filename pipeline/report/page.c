@@ -105,8 +105,9 @@ struct query *page_query(struct page *page, const char *sql, const char *first, 
   add_footer(page, sql, first, second);
   page->status = query_open(&query, page->db, sql, page->error);
   if (!page->status)
-    page->status = strstr(sql, "?2") ? query_bind(query, page->error, "tt", first, second)
-                                     : query_bind(query, page->error, "t", first);
+    page->status = strstr(sql, "?2")   ? query_bind(query, page->error, "tt", first, second)
+                   : strstr(sql, "?1") ? query_bind(query, page->error, "t", first)
+                                       : query_bind(query, page->error, "");
   if (!page->status) return query;
   query_close(query);
   return NULL;

@@ -30,7 +30,7 @@ void page_begin(struct page *page, int number, const char *title);
 void page_words(struct page *page, enum words style, double x, double y, const char *format, ...)
     __attribute__((format(printf, 5, 6)));
 
-// Opens the query and binds ?1 and, where the text has it, ?2; shows it in the footer. NULL after a failure. Close the
+// Opens the query and binds ?1 and ?2 where the text has them; shows it in the footer. NULL after a failure. Close the
 // query.
 struct query *page_query(struct page *page, const char *sql, const char *first, const char *second);
 bool page_next(struct page *page, struct query *query);

@@ -25,4 +25,9 @@ enum status mistakes_page(struct page *page, int number, const struct report *re
 // unknown.
 enum status training_page(struct page *page, int number, const struct report *report, const struct config *config);
 
+// Whether `make bench` has left anything in this manifest; the two pages that show it.
+enum status benchmark_rows(struct db *db, bool *any, struct error *error);
+enum status benchmark_page(struct page *page, int number);
+enum status benchmark_layers_page(struct page *page, int number);
+
 #endif

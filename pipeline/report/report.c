@@ -78,6 +78,15 @@ static enum status no_evaluation_page(struct page *page, int number, const struc
   return page_say(page, "Run %s has no predictions yet: `build/stages/evaluate` makes them.", report->run.name);
 }
 
+static enum status benchmark_pages(struct page *page, int *number)
+{
+  bool any = false;
+  enum status status = benchmark_rows(page->db, &any, page->error);
+  if (!status && any) status = benchmark_page(page, ++*number);
+  if (!status && any) status = benchmark_layers_page(page, ++*number);
+  return status;
+}
+
 static enum status all_pages(struct page *page, const struct report *report, const struct config *config,
                              const char *const *parts, int part_count, int *pages)
 {
@@ -89,6 +98,7 @@ static enum status all_pages(struct page *page, const struct report *report, con
   for (int i = 0; !status && i < part_count; i++) status = part_pages(page, &number, report, parts[i]);
   if (!status) status = training_page(page, ++number, report, config);
   if (!status) status = throughput_page(page, ++number, report);
+  if (!status) status = benchmark_pages(page, &number);
   *pages = number;
 
   begin_output(page->script, PNG, "results.png");

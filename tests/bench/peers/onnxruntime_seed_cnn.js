@@ -1,0 +1,59 @@
+#!/usr/bin/env node
+// A peer of `make bench`: inference of seed-cnn by onnxruntime on the CPU, fp32.
+//
+//   onnxruntime_seed_cnn.js infer --precision fp32 [--threads N] [--batch N] [--seconds S]
+//
+// BENCH_PEERS is the folder where `make deps-bench` has put onnxruntime-node and seed_cnn.onnx. Prints name=...,
+// images_per_second=... (the median over the runs). Exits with 77 where either is missing.
+'use strict';
+const fs = require('fs');
+const path = require('path');
+
+const folder = path.resolve(process.env.BENCH_PEERS || 'build/bench/peers');
+const model = path.join(folder, 'seed_cnn.onnx');
+const modules = path.join(folder, 'node_modules/onnxruntime-node');
+
+function option(name, fallback) {
+  const place = process.argv.indexOf(name);
+  return place < 0 ? fallback : process.argv[place + 1];
+}
+
+async function main() {
+  let ort;
+  try {
+    ort = require(modules);
+    fs.accessSync(model);
+  } catch {
+    process.exit(77);
+  }
+  if (process.argv[2] !== 'infer' || option('--precision', 'fp32') !== 'fp32') process.exit(77);
+  const batch = Number(option('--batch', 64));
+  const session = await ort.InferenceSession.create(model, {
+    executionProviders: ['cpu'],
+    graphOptimizationLevel: 'all',
+    executionMode: 'sequential',
+    intraOpNumThreads: Number(option('--threads', 1)),
+    interOpNumThreads: 1,
+  });
+  // Prepared beforehand, as for PyTorch.
+  const pixels = Float32Array.from({ length: batch * 3 * 100 * 100 }, Math.random);
+  const feeds = { pixels: new ort.Tensor('float32', pixels, [batch, 3, 100, 100]) };
+  for (let i = 0; i < 2; i++) await session.run(feeds);
+  const took = [];
+  const begun = process.hrtime.bigint();
+  while (took.length < 3 || Number(process.hrtime.bigint() - begun) < 1e9 * Number(option('--seconds', 5))) {
+    const start = process.hrtime.bigint();
+    await session.run(feeds);
+    took.push(Number(process.hrtime.bigint() - start) / 1e9);
+  }
+  took.sort((a, b) => a - b);
+  const middle = took.length >> 1;
+  const median = took.length % 2 ? took[middle] : (took[middle - 1] + took[middle]) / 2;
+  console.log(`name=onnxruntime ${JSON.parse(fs.readFileSync(path.join(modules, 'package.json'))).version}`);
+  console.log(`images_per_second=${(batch / median).toFixed(2)}`);
+}
+
+main().catch((error) => {
+  console.error(`onnxruntime_seed_cnn: ${error.message}`);
+  process.exit(1);
+});

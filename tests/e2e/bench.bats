@@ -1,0 +1,102 @@
+#!/usr/bin/env bats
+# `make bench`'s arithmetic, on programs that print what they are told. Run from the repository's root.
+
+setup() {
+  build="$PWD/${BUILD:-build}"
+  work="$(mktemp -d)"
+  fake ours 'case "$1 $3" in
+    "train fp32") echo images_per_second=400 ;; "train bf16") echo images_per_second=600 ;;
+    "infer fp32") echo images_per_second=1000 ;; "infer bf16") echo images_per_second=3000 ;;
+    layers*) echo "row=layer conv1 forward|200|us/image|roof|100"; echo "row=layer conv1 forward|150|GFLOP/s|roof|300" ;;
+    *) echo "row=stage decode|2000|images/s||" ;;
+  esac'
+  fake torch 'echo "name=Torch 9"; case "$1 $3" in
+    "train fp32") echo images_per_second=40 ;; "train bf16") echo images_per_second=50 ;;
+    "infer fp32") echo images_per_second=100 ;; "infer bf16") echo images_per_second=200 ;;
+  esac'
+  fake onnx 'echo "name=onnx 8"; echo images_per_second=400'
+  fake missing 'exit 77'
+}
+
+teardown() { rm -rf "$work"; }
+
+fake() { # NAME SCRIPT
+  printf '#!/bin/sh\n%s\n' "$2" >"$work/$1"
+  chmod +x "$work/$1"
+}
+
+compare() { "$build/bench/compare" --ours "$work/ours" --threads 2 --rounds 2 "$@"; }
+
+@test "bench: training is compared in its precision, inference with the fastest peer" {
+  run compare --torch "$work/torch" --onnxruntime "$work/onnx" --manifest "$work/manifest.db"
+  [ "$status" -eq 0 ]
+  [[ "$output" == *"seed-cnn train bf16 ratio 12.0  ours 600.0, Torch 9 bf16 50.0 images/s (2 rounds)"* ]]
+  [[ "$output" == *"seed-cnn train fp32 ratio 10.0  ours 400.0, Torch 9 fp32 40.0 images/s"* ]]
+  [[ "$output" == *"seed-cnn infer fp32 ratio 2.5  ours 1000.0, onnx 8 fp32 400.0 images/s"* ]]
+  [[ "$output" == *"seed-cnn infer bf16 ratio 7.5  ours 3000.0, onnx 8 fp32 400.0 images/s"* ]]
+  [[ "$output" == *"seed-cnn train bf16 memory ratio "* ]]
+  ratio="$(sqlite3 "$work/manifest.db" "SELECT ratio, peer, threads, batch FROM benchmarks
+    WHERE task = 'seed-cnn train' AND precision = 'bf16'")"
+  [ "$ratio" = "12.0|Torch 9 bf16|2|64" ]
+}
+
+@test "bench: the median of the rounds counts" {
+  fake torch 'echo "name=Torch 9"; echo x >>"$0.calls"; case $(wc -l <"$0.calls") in
+    [1-4]) echo images_per_second=10 ;; [5-8]) echo images_per_second=1 ;; *) echo images_per_second=20 ;; esac'
+  run compare --torch "$work/torch" --rounds 3
+  [[ "$output" == *"seed-cnn train bf16 ratio 60.0  ours 600.0, Torch 9 bf16 10.0 images/s (3 rounds)"* ]]
+}
+
+@test "bench: a missing peer is said, is no failure, and the other one serves" {
+  run compare --torch "$work/missing" --onnxruntime "$work/missing"
+  [ "$status" -eq 0 ]
+  [ "$(grep -c 'peer missing: make deps-bench' <<<"$output")" -eq 4 ]
+  run compare --torch "$work/torch" --onnxruntime "$work/missing"
+  [ "$status" -eq 0 ]
+  [[ "$output" == *"seed-cnn infer bf16 ratio 15.0  ours 3000.0, Torch 9 bf16 200.0"* ]]
+  [[ "$output" == *"onnxruntime"*"missing: make deps-bench"* ]]
+}
+
+@test "bench: a cap reaches both sides and leaves fp32" {
+  fake ours 'echo "images_per_second=100"; echo "$ONEDNN_MAX_CPU_ISA $3" >>"$0.seen"'
+  fake torch 'echo "name=T"; echo images_per_second=25; echo "$ONEDNN_MAX_CPU_ISA $ATEN_CPU_CAPABILITY" >>"$0.seen"'
+  run compare --torch "$work/torch" --onnxruntime "$work/onnx" --isa AVX2
+  [ "$status" -eq 0 ]
+  [[ "$output" == *"seed-cnn train fp32 ratio 4.0"* ]]
+  [[ "$output" != *bf16* && "$output" != *"onnx 8"* ]]
+  [ "$(sort -u "$work/ours.seen")" = "AVX2 fp32" ]
+  [ "$(sort -u "$work/torch.seen")" = "AVX2 avx2" ]
+}
+
+@test "bench: details are measured, stored and drawn in the report" {
+  "$build/tools/make_manifest" "$work/m" 2>/dev/null || { mkdir "$work/m" && "$build/tools/make_manifest" "$work/m"; }
+  run compare --torch "$work/torch" --details --manifest "$work/m/manifest.db"
+  [ "$status" -eq 0 ]
+  [ "$(sqlite3 "$work/m/manifest.db" "SELECT fp32_us, fp32_of_roof FROM benchmark_layers")" = "200.0|0.5" ]
+  [ "$(sqlite3 "$work/m/manifest.db" "SELECT count(*) FROM benchmarks WHERE task LIKE 'scaling %'")" -eq 24 ]
+  "$build/stages/report" --manifest "$work/m/manifest.db" --run cnn --quiet
+  pdftotext -layout "$work/m/runs/cnn/report.pdf" - | grep -q '12.0 x'
+}
+
+@test "bench: a program that fails or prints nonsense is an error that names it" {
+  fake torch 'exit 3'
+  run compare --torch "$work/torch"
+  [ "$status" -eq 1 ]
+  [[ "$output" == *"torch train"* ]]
+  fake torch 'echo images_per_second=fast'
+  run compare --torch "$work/torch"
+  [ "$status" -eq 1 ]
+  [[ "$output" == *"not a rate"* ]]
+  run "$build/bench/compare" --ours "$work/ours" --rounds 0
+  [ "$status" -eq 2 ]
+}
+
+@test "bench: this engine's own program prints what compare reads" {
+  run "$build/bench/ours" infer --batch 2 --seconds 0
+  [ "$status" -eq 0 ]
+  [[ "$output" == *"images_per_second="* ]]
+  run "$build/bench/ours" train --batch 2 --seconds 0 --augment
+  [ "$status" -eq 0 ]
+  run "$build/bench/ours" dance
+  [ "$status" -eq 2 ]
+}
