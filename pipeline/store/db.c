@@ -280,9 +280,21 @@ enum status db_open(struct db **out, const char *path, enum db_mode mode, struct
   return status;
 }
 
+// How many rows there are of what, for the planner. Without it SQLite takes a tensor set of 87,000 rows for one of ten,
+// and walks through all of them for each image of a part: 78 s instead of 0.03 s. Failing is harmless: statistics
+// decide on speed alone.
+static void update_statistics(struct db *db)
+{
+  enum { CHANGES_WORTH_IT = 100 };
+  if (!db->handle || sqlite3_db_readonly(db->handle, "main") || sqlite3_total_changes(db->handle) < CHANGES_WORTH_IT)
+    return;
+  sqlite3_exec(db->handle, "PRAGMA analysis_limit = 1000; ANALYZE", NULL, NULL, NULL);
+}
+
 void db_close(struct db *db)
 {
   if (!db) return;
+  update_statistics(db);
   sqlite3_close_v2(db->handle);
   free(db->path);
   free(db);
