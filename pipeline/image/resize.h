@@ -24,10 +24,10 @@ enum resize_filter { FILTER_AREA, FILTER_LINEAR, FILTER_CUBIC, FILTER_LANCZOS, F
 enum status resize_image(const struct image *source, int size, enum resize_fit fit, enum resize_filter filter,
                          struct image *out, struct error *error);
 
-// For decode_reduced: the side below which a picture that is to be resized may not be decoded. A reduced picture's pixels
-// are the means of the whole one's, as FILTER_AREA's are; for the others 0, not reduced at all. Where the sides are a
-// whole multiple of the size, that is the filter itself (200 to 100: 0.2 levels apart in the mean, from rounding); where
-// not, means of means reach a little further (224 to 100: 0.6 to 1.5 levels, largest at fine texture).
+// For decode_reduced: the side below which a picture that is to be resized may not be decoded. A reduced picture's
+// pixels are the means of the whole one's, as FILTER_AREA's are; for the others 0, not reduced at all. Where the sides
+// are a whole multiple of the size, that is the filter itself (200 to 100: 0.2 levels apart in the mean, from
+// rounding); where not, means of means reach a little further (224 to 100: 0.6 to 1.5 levels, largest at fine texture).
 int resize_least_side(int size, enum resize_filter filter);
 
 #endif
