@@ -86,8 +86,7 @@ $(BUILD)/stages/%: $(BUILD)/stages/%.c.o $(LIB)
 $(BUILD)/tests/%: $(BUILD)/tests/unit/%.c.o $(LIB)
 	$(CC) $(LDFLAGS) $< $(LIB) $(LDLIBS) -lcmocka -o $@
 
-# Programs for the people who work on this one: build/tools/engine_profile says where an engine's time goes,
-# make_manifest makes what a report can be drawn from.
+# Programs that tests use: make_dataset draws a small set of images, make_manifest makes what a report can be drawn from.
 $(BUILD)/tools/%: $(BUILD)/tests/tools/%.c.o $(LIB)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) $< $(LIB) $(LDLIBS) -o $@
@@ -111,21 +110,15 @@ $(BENCH_PROGRAMS):
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
 
-# Kernels are compiled for their own instruction set and chosen when the program starts (engine/kernels/select.c).
-KERNELS := $(BUILD)/pipeline/engine/kernels
-$(KERNELS)/%.c.o: CFLAGS += $(if $(SANITIZE),-O1,-O3) -ffp-contract=fast
+# Vector loops (the engine's kernels, loops over pixels) are compiled for the instruction set that their names end in, and
+# chosen when the program starts (engine/kernels/select.c, image/pixels.c). Lint sees the same flags.
+VECTOR_LOOPS := $(if $(SANITIZE),-O1,-O3)
+$(BUILD)/pipeline/engine/kernels/%.c.o: CFLAGS += $(VECTOR_LOOPS) -ffp-contract=fast
+$(BUILD)/pipeline/image/pixels_%.c.o: CFLAGS += $(VECTOR_LOOPS)
 ifeq ($(MACHINE),x86_64)
-$(KERNELS)/fp32_avx2.c.o: CFLAGS += -mavx2 -mfma
-$(KERNELS)/fp32_avx512.c.o: CFLAGS += -mavx512f -mavx512bw -mavx512dq -mavx512vl -mfma
-$(KERNELS)/bf16_avx512.c.o: CFLAGS += -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512bf16 -mfma
-endif
-
-# The same for the loops over pixels (image/pixels.c).
-PIXELS := $(BUILD)/pipeline/image/pixels
-$(PIXELS)_generic.c.o $(PIXELS)_avx2.c.o $(PIXELS)_avx512.c.o: CFLAGS += $(if $(SANITIZE),-O1,-O3)
-ifeq ($(MACHINE),x86_64)
-$(PIXELS)_avx2.c.o: CFLAGS += -mavx2
-$(PIXELS)_avx512.c.o: CFLAGS += -mavx512f -mavx512bw -mavx512dq -mavx512vl
+$(BUILD)/%_avx2.c.o $(BUILD)/checked/%_avx2.c.tidy: CFLAGS += -mavx2 -mfma
+$(BUILD)/%_avx512.c.o $(BUILD)/checked/%_avx512.c.tidy: CFLAGS += -mavx512f -mavx512bw -mavx512dq -mavx512vl -mfma
+$(BUILD)/%/bf16_avx512.c.o $(BUILD)/checked/%/bf16_avx512.c.tidy: CFLAGS += -mavx512bf16
 endif
 
 # SQL text becomes a string in a generated header: tables and views travel inside the programs.
