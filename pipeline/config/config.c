@@ -109,7 +109,7 @@ static enum status check_together(const struct config *config, struct error *err
   }
   size_t folders = config_list_length(config, "dataset.train");
   const char *where = config->values[config_key_find("dataset.train")].where;
-  if (folders > 1) return fail(error, BAD_USAGE, "%s: %zu folders to train on; allowed: one for now", where, folders);
+  if (folders > 1) return fail(error, BAD_USAGE, "%s: %zu folders to train on; allowed: one", where, folders);
   return OK;
 }
 

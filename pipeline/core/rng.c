@@ -1,7 +1,5 @@
 #include "core/rng.h"
 
-#include <math.h>
-
 static uint64_t mixed(uint64_t x) // splitmix64's finaliser: every input bit reaches every output bit
 {
   x += 0x9e3779b97f4a7c15u;
@@ -53,12 +51,6 @@ float rng_uniform(struct rng *rng, float low, float high)
   float unit = (float)(rng_bits(rng) >> 8) * 0x1p-24f;
   float value = low + (high - low) * unit;
   return value < high || low >= high ? value : low; // rounding may reach high, which is not in the interval
-}
-
-float rng_normal(struct rng *rng)
-{
-  float radius = sqrtf(-2 * logf(((float)(rng_bits(rng) >> 8) + 1) * 0x1p-24f));
-  return radius * cosf(6.283185307f * (float)(rng_bits(rng) >> 8) * 0x1p-24f);
 }
 
 uint32_t rng_below(struct rng *rng, uint32_t n)

@@ -33,9 +33,6 @@ void rng_block(const uint32_t key[2], const uint32_t counter[4], uint32_t out[4]
 // Uniform in [low, high), 24 bits fine.
 float rng_uniform(struct rng *rng, float low, float high);
 
-// Normal with mean 0 and standard deviation 1 (Box-Muller, one value per two draws).
-float rng_normal(struct rng *rng);
-
 // Uniform in [0, n), without bias; n > 0.
 uint32_t rng_below(struct rng *rng, uint32_t n);
 

@@ -17,11 +17,6 @@ const struct model *model_find(const char *name)
   return NULL;
 }
 
-const char *model_name(int index)
-{
-  return index >= 0 && index < MODELS ? models[index].name : NULL;
-}
-
 enum status model_build(const char *name, int classes, float dropout, struct net **net, struct error *error)
 {
   const struct model *model = model_find(name);

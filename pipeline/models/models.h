@@ -17,9 +17,6 @@ struct model {
 // The model called `name`, or NULL.
 const struct model *model_find(const char *name);
 
-// The names, one after another; NULL after the last.
-const char *model_name(int index);
-
 // Builds a model for its own input size; BAD_USAGE if the name is unknown. The net is the caller's.
 enum status model_build(const char *name, int classes, float dropout, struct net **net, struct error *error);
 

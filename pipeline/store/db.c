@@ -329,11 +329,6 @@ int64_t db_last_id(struct db *db)
   return sqlite3_last_insert_rowid(db->handle);
 }
 
-int64_t db_changes(struct db *db)
-{
-  return sqlite3_changes64(db->handle);
-}
-
 // --- queries ---------------------------------------------------------------------------------------------------------
 
 enum status query_open(struct query **out, struct db *db, const char *sql, struct error *error)
@@ -445,11 +440,6 @@ const void *query_bytes(struct query *query, int column, size_t *size)
 int query_columns(const struct query *query)
 {
   return sqlite3_column_count(query->statement);
-}
-
-const char *query_column_name(const struct query *query, int column)
-{
-  return sqlite3_column_name(query->statement, column);
 }
 
 static enum status run_bound(struct query *query, struct error *error, const char *format, va_list *arguments)

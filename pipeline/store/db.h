@@ -54,7 +54,6 @@ bool query_is_null(struct query *query, int column);
 const char *query_text(struct query *query, int column); // "" for NULL; the query's own, until the next step
 const void *query_bytes(struct query *query, int column, size_t *size);
 int query_columns(const struct query *query);
-const char *query_column_name(const struct query *query, int column);
 
 // Binds, runs to the end, resets: for INSERT, UPDATE, DELETE on a query that is kept open.
 enum status query_run(struct query *query, struct error *error, const char *format, ...);
@@ -66,6 +65,5 @@ enum status db_integer(struct db *db, int64_t *out, bool *found, struct error *e
                        const char *format, ...);
 const char *db_library_version(void); // SQLite's
 int64_t db_last_id(struct db *db);
-int64_t db_changes(struct db *db);
 
 #endif

@@ -2,7 +2,7 @@
 # `make bench`'s arithmetic, on programs that print what they are told. Run from the repository's root.
 
 setup() {
-  build="$PWD/${BUILD:-build}"
+  build=$(realpath "${BUILD:-build}")
   work="$(mktemp -d)"
   fake ours 'case "$1 $3" in
     "train fp32") echo images_per_second=400 ;; "train bf16") echo images_per_second=600 ;;

@@ -114,7 +114,7 @@ has() {
   run -2 "${ingest[@]}" --set dataset.train=Makefile
   has "Makefile is not a folder"
   run -2 "${ingest[@]}" --set dataset.train=a --set dataset.train+=b
-  has "2 folders to train on; allowed: one for now"
+  has "2 folders to train on; allowed: one"
 }
 
 # --- pipeline.sh, with stages that only show their arguments ---------------------------------------------------------

@@ -2,7 +2,7 @@
 # The report stage on manifests as a finished pipeline leaves them (build/tools/make_manifest). Run from the repository's root.
 
 setup() {
-  build="$PWD/${BUILD:-build}"
+  build=$(realpath "${BUILD:-build}")
   report="$build/stages/report"
   work="$(mktemp -d)"
 }

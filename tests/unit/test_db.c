@@ -162,11 +162,9 @@ static void test_values_come_back(void **state)
                           "'); DROP TABLE v; --", bytes, sizeof bytes, (const void *)NULL, (size_t)0,
                           (const char *)NULL),
                    OK);
-  assert_int_equal(db_changes(db), 1);
   assert_int_equal(db_last_id(db), 1);
   assert_int_equal(query_open(&query, db, "SELECT * FROM v WHERE i = ?", &error), OK);
   assert_int_equal(query_columns(query), 7);
-  assert_string_equal(query_column_name(query, 1), "r");
   assert_int_equal(query_bind(query, &error, "i", INT64_MIN), OK);
   enum status status = OK;
   assert_true(query_next(query, &status, &error));
