@@ -9,7 +9,7 @@
 #include "core/progress.h"
 #include "store/tensorfile.h"
 
-enum { HEADER_ROOM = 4096, PARAMETERS_LIMIT = 512 };
+enum { HEADER_ROOM = 4096, PARAMETERS_LIMIT = 2048 };
 
 static size_t row_bytes(const struct tensor_set *set)
 {

@@ -11,7 +11,7 @@
 //
 // To add an operation: a range in the recipe, a field in the parameters with a value that does nothing, a
 // draw at the END of augment_draw (earlier draws keep their numbers), a row in the table of augment.c, its
-// pixels in augment_apply.c, a key in config/keys_table.c, and a test.
+// pixels in augment_apply.c (or augment_geometry.c), a key in config/keys_table.c, and a test.
 #ifndef IMAGE_AUGMENT_H
 #define IMAGE_AUGMENT_H
 
@@ -21,34 +21,53 @@
 
 #include "core/status.h"
 
+// The picture mirrored at its edge; its edge pixels drawn out; a colour, drawn anew each time; one of these, drawn.
+enum augment_border { BORDER_MIRROR, BORDER_EDGE, BORDER_COLOUR, BORDER_MIXED };
+
 // Ranges; 0 (or 0 probability) switches an operation off.
 struct augment_recipe {
-  float rotate;     // degrees, either way; at most 30
-  float translate;  // share of the side, either way; 0..0.5
-  float zoom;       // scale in [1 - zoom, 1 + zoom]; 0..0.9
-  float shear;      // degrees, either way; at most 20
-  float brightness; // factor in [1 - b, 1 + b]; 0..0.9
-  float contrast;   // factor in [1 - c, 1 + c]; 0..0.9
-  float saturation; // factor in [1 - s, 1 + s]; 0..0.9
-  float noise;      // standard deviation of grey levels, drawn in [0, noise]; 0..64
-  float flip;       // probability of a horizontal flip
+  float rotate;      // degrees, either way; at most 30
+  float translate;   // share of the side, either way; 0..0.5
+  float zoom;        // scale in [1 - zoom, 1 + zoom]; 0..0.9
+  float shear;       // degrees, either way; at most 20
+  float brightness;  // factor in [1 - b, 1 + b]; 0..0.9
+  float contrast;    // factor in [1 - c, 1 + c]; 0..0.9
+  float saturation;  // factor in [1 - s, 1 + s]; 0..0.9
+  float noise;       // standard deviation of grey levels, drawn in [0, noise]; 0..64
+  float flip;        // probability of a horizontal flip
+  float zoom_out;    // scale down to 1 - zoom_out, where that is below 1 - zoom; half of all draws are below 1; 0..0.9
+  float aspect;      // width over height times a factor in [1 / (1 + a), 1 + a], area kept; 0..1
+  float perspective; // how much nearer one side is, either way, across and down; 0..0.2
+  float hue;         // degrees, either way; at most 180
+  float grey;        // probability of a picture without colour
+  float gain;        // factor of each channel in [1 - g, 1 + g]: white balance; 0..0.5
+  float gamma;       // exponent in [1 / (1 + g), 1 + g]; 0..1
+  enum augment_border border; // what is seen outside the picture
 };
 
-// Applied in this order: flip, zoom, shear, rotate (about the centre), translate; saturation, brightness,
-// contrast; noise.
+// Applied in this order: flip, zoom with aspect, shear, rotate (about the centre), translate, perspective; gain, hue,
+// saturation or grey, brightness, contrast; gamma; noise.
 struct augment_parameters {
   float rotate;                   // degrees, counter-clockwise
   float translate_x, translate_y; // shares of width and height, to the right and down
   float zoom;                     // factor; above 1 enlarges
   float shear;                    // degrees: a pixel moves right by tan(shear) times its distance below the centre
-  float brightness, contrast,
-      saturation;      // factors; contrast about mid-grey 127.5, saturation about Rec. 601 luma
-  float noise;         // standard deviation, in levels of 0..255
-  int flip;            // 1: mirrored left to right
-  uint64_t noise_seed; // below 2^53, so that every reader of JSON keeps it
+  float brightness, contrast, saturation; // factors; contrast about mid-grey 127.5, saturation about Rec. 601 luma
+  float noise;                            // standard deviation, in levels of 0..255
+  float aspect;                           // factor of width over height
+  float perspective_x,
+      perspective_y;            // p: the right (lower) edge is 1 + p times as near as the centre, the other 1 - p times
+  float hue;                    // degrees about the grey axis, from red to yellow
+  float gain_r, gain_g, gain_b; // factors
+  float gamma;                  // exponent of levels in 0..1: above 1 darkens what is between black and white
+  int flip;                     // 1: mirrored left to right
+  int grey;                     // 1: luma alone
+  int border;                   // BORDER_MIRROR, BORDER_EDGE or BORDER_COLOUR
+  int border_colour;            // 0xRRGGBB, for BORDER_COLOUR
+  uint64_t noise_seed;          // below 2^53, so that every reader of JSON keeps it
 };
 
-enum { AUGMENT_JSON_LIMIT = 512 };
+enum { AUGMENT_JSON_LIMIT = 2048 };
 
 // Parameters that change nothing.
 struct augment_parameters augment_identity(void);
@@ -66,9 +85,8 @@ void augment_to_json(const struct augment_parameters *parameters, char text[AUGM
 // recipe's limits.
 enum status augment_from_json(struct augment_parameters *parameters, const char *text, struct error *error);
 
-// source and out are [height, width, 3] and do not overlap; sides up to 16,384. Bilinear sampling; outside
-// the source the picture is mirrored at its edge. Parameters within the recipe's limits. No allocation: safe
-// in a training thread.
+// source and out are [height, width, 3] and do not overlap; sides up to 16,384. Bilinear sampling. Parameters within
+// the recipe's limits. No allocation: safe in a training thread.
 void augment_apply(const struct augment_parameters *parameters, const uint8_t *source, int width, int height,
                    uint8_t *out);
 

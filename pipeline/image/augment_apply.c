@@ -9,128 +9,129 @@
 // another.
 #include <math.h>
 
+#include "core/rng.h"
 #include "image/augment.h"
 #include "image/augment_parts.h"
 
-enum { CHUNK = PIXEL_CHUNK, CHANNELS = 3, FRACTION = PIXEL_FRACTION, HALF = 1 << (FRACTION - 1), UNIT = PIXEL_UNIT };
-enum { NEAR_SIDE_LIMIT = 8192 };
-
-// Source coordinates of the output's pixel (x, y): x_x * x + x_y * y + x_0, and so for y.
-struct geometry {
-  int64_t x_x, x_y, x_0, y_x, y_y, y_0;
-};
+enum { CHUNK = PIXEL_CHUNK, CHANNELS = 3, UNIT = PIXEL_UNIT };
 
 struct plan {
-  struct geometry geometry;
-  struct pixel_colour colour;
+  struct augment_geometry geometry;
   struct pixel_source source;
-  bool moves, near, colours;
-  int32_t noise; // factor from a noise sample to levels, times UNIT
-  uint32_t noise_key[2];
+  struct pixel_colour colour;
+  struct pixel_curve curve;
+  struct pixel_noise noise;
+  bool near, colours, curves, bordered;
+  int32_t border[CHANNELS]; // levels
+  int32_t noise_factor;
 };
 
-static int64_t fixed(double value)
-{
-  return llround(value * (1 << FRACTION));
-}
+// --- colour ----------------------------------------------------------------------------------------------------------
 
-// The inverse of: flip, zoom, shear, rotate about the centre, translate.
-static struct geometry geometry_of(const struct augment_parameters *p, int width, int height)
+static void multiply(double a[3][3], const double b[3][3])
 {
-  double angle = p->rotate * (3.14159265358979323846 / 180), lean = tan(p->shear * (3.14159265358979323846 / 180));
-  double c = cos(angle), s = sin(angle), zoom = p->zoom, mirror = p->flip ? -1 : 1;
-  double x_x = mirror * (c - lean * s) / zoom, x_y = mirror * (-s - lean * c) / zoom;
-  double y_x = s / zoom, y_y = c / zoom;
-  double center_x = (width - 1) / 2.0, center_y = (height - 1) / 2.0;
-  double from_x = center_x + (double)p->translate_x * width, from_y = center_y + (double)p->translate_y * height;
-  return (struct geometry){
-      .x_x = fixed(x_x),
-      .x_y = fixed(x_y),
-      .x_0 = fixed(center_x - x_x * from_x - x_y * from_y),
-      .y_x = fixed(y_x),
-      .y_y = fixed(y_y),
-      .y_0 = fixed(center_y - y_x * from_x - y_y * from_y),
-  };
-}
-
-// Whether a coordinate that is linear over the picture stays within one side's length of [0, side), and the side within
-// what 32 bits hold: then the kernels can sample.
-static bool is_near(int64_t by_x, int64_t by_y, int64_t at_0, int width, int height, int pixels)
-{
-  int64_t side = (int64_t)pixels << FRACTION;
-  if (pixels < 2 || pixels > NEAR_SIDE_LIMIT) return false;
-  for (int corner = 0; corner < 4; corner++) {
-    int64_t at = at_0 + (corner & 1 ? by_x * (width - 1) : 0) + (corner & 2 ? by_y * (height - 1) : 0) + HALF;
-    if (at < -side || at >= 2 * side) return false;
+  for (int row = 0; row < 3; row++) {
+    const double x = a[row][0], y = a[row][1], z = a[row][2];
+    for (int c = 0; c < 3; c++) a[row][c] = x * b[0][c] + y * b[1][c] + z * b[2][c];
   }
-  return true;
 }
 
-static struct plan plan_of(const struct augment_parameters *p, const uint8_t *source, int width, int height)
+// Turns colours about the grey axis and stretches them from it: luma (Rec. 601) stays. In YUV, U to the right and V up.
+static void turn(double m[3][3], double degrees, double saturation)
 {
-  double gain = (double)p->brightness * p->contrast;
-  struct geometry g = geometry_of(p, width, height);
-  return (struct plan){
-      .geometry = g,
-      .source = {source, width, height},
-      .near = is_near(g.x_x, g.x_y, g.x_0, width, height, width) && is_near(g.y_x, g.y_y, g.y_0, width, height, height),
-      .moves = p->rotate != 0 || p->translate_x != 0 || p->translate_y != 0 || p->zoom != 1 || p->shear != 0 || p->flip,
-      .colour = {.own = (int32_t)lround(gain * p->saturation * UNIT),
-                 .luma = (int32_t)lround(gain * (1 - (double)p->saturation) * UNIT),
-                 .offset = (int32_t)lround(127.5 * (1 - (double)p->contrast) * 256 * UNIT)},
-      .colours = p->brightness != 1 || p->contrast != 1 || p->saturation != 1,
-      .noise = (int32_t)lround(p->noise * 256 / NOISE_DEVIATION * UNIT),
-      .noise_key = {(uint32_t)p->noise_seed, (uint32_t)(p->noise_seed >> 32)},
-  };
+  const double r = 0.299, g = 0.587, b = 0.114, u = 0.492, v = 0.877;
+  const double to_yuv[3][3] = {{r, g, b}, {-u * r, -u * g, u * (1 - b)}, {v * (1 - r), -v * g, -v * b}};
+  const double from_yuv[3][3] = {{1, 0, 1 / v}, {1, -b / (g * u), -r / (g * v)}, {1, 1 / u, 0}};
+  double angle = degrees * (3.14159265358979323846 / 180), c = saturation * cos(angle), s = saturation * sin(angle);
+  const double chroma[3][3] = {{1, 0, 0}, {0, c, -s}, {0, s, c}};
+  multiply(m, from_yuv);
+  multiply(m, chroma);
+  multiply(m, to_yuv);
 }
 
-// Mirrors a coordinate at the edges of a side of `pixels`, the edge pixel doubled: ... 1 0 | 0 1 2 ... n-1 |
-// n-1 n-2 ...
-static int64_t mirrored(int64_t at, int pixels)
+static struct pixel_colour colour_of(const struct augment_parameters *p)
 {
-  int64_t side = (int64_t)pixels << FRACTION;
-  at += HALF; // from pixel centres to the pixels' left edges
-  if (at < 0 || at >= side) {
-    at %= 2 * side;
-    if (at < 0) at += 2 * side;
-    if (at >= side) at = 2 * side - at;
+  struct pixel_colour colour = {.offset = (int32_t)lround(127.5 * (1 - (double)p->contrast) * 256)};
+  double factor = (double)p->brightness * p->contrast;
+  double m[3][3] = {{factor, 0, 0}, {0, factor, 0}, {0, 0, factor}};
+  const double gain[3][3] = {{p->gain_r, 0, 0}, {0, p->gain_g, 0}, {0, 0, p->gain_b}};
+  if (p->grey || p->hue != 0 || p->saturation != 1) turn(m, p->hue, p->grey ? 0 : p->saturation);
+  multiply(m, gain);
+  for (int row = 0; row < 3; row++)
+    for (int c = 0; c < 3; c++) colour.matrix[row][c] = (int32_t)lround(m[row][c] * UNIT);
+  return colour;
+}
+
+static struct pixel_curve curve_of(float gamma)
+{
+  struct pixel_curve curve;
+  uint32_t knot = 0;
+  for (int i = 0; i < CURVE_STEPS; i++) {
+    double next = (i + 1) * (1024 / (255.0 * 256));
+    uint32_t end = (uint32_t)lround(255 * 256 * pow(next, gamma));
+    curve.knot[i] = knot | (end - knot) << 16;
+    knot = end;
   }
-  at -= HALF;
-  int64_t last = side - (1 << FRACTION);
-  return at < 0 ? 0 : at > last ? last : at;
+  return curve;
 }
 
-void augment_sample(const struct pixel_source *source, const struct augment_line *line, int count,
-                    struct pixel_chunk *chunk)
+static bool has_colours(const struct augment_parameters *p)
 {
-  const int width = source->width, height = source->height;
-  int64_t at_x = line->x, at_y = line->y;
-  for (int i = 0; i < count; i++, at_x += line->x_step, at_y += line->y_step) {
-    int64_t sx = mirrored(at_x, width), sy = mirrored(at_y, height);
-    int32_t column = (int32_t)(sx >> FRACTION), row = (int32_t)(sy >> FRACTION);
-    int32_t right = (int32_t)(sx >> (FRACTION - 8)) & 255, below = (int32_t)(sy >> (FRACTION - 8)) & 255;
-    const uint8_t *upper = source->pixels + ((size_t)row * (size_t)width + (size_t)column) * CHANNELS;
-    const uint8_t *lower = row + 1 < height ? upper + (size_t)width * CHANNELS : upper;
-    size_t next = column + 1 < width ? CHANNELS : 0;
-    for (size_t c = 0; c < CHANNELS; c++) {
-      int32_t top = upper[c] * (256 - right) + upper[next + c] * right;
-      int32_t bottom = lower[c] * (256 - right) + lower[next + c] * right;
-      chunk->level[c][i] = (top * (256 - below) + bottom * below + 128) >> 8;
-    }
+  return p->brightness != 1 || p->contrast != 1 || p->saturation != 1 || p->hue != 0 || p->grey || p->gain_r != 1 ||
+         p->gain_g != 1 || p->gain_b != 1;
+}
+
+// --- noise -----------------------------------------------------------------------------------------------------------
+
+static struct pixel_noise noise_of(uint64_t seed)
+{
+  struct pixel_noise noise;
+  const uint32_t key[2] = {(uint32_t)seed, (uint32_t)(seed >> 32)};
+  for (uint32_t lane = 0; lane < NOISE_LANES; lane++) {
+    const uint32_t counter[4] = {lane, 0, 0, 0};
+    uint32_t block[4];
+    rng_block(key, counter, block);
+    for (int w = 0; w < 4; w++) noise.word[w][lane] = block[w] | (w == 0); // never all 0
   }
+  return noise;
+}
+
+// --- the pass --------------------------------------------------------------------------------------------------------
+
+static void plan_border(struct plan *plan, const struct augment_parameters *p)
+{
+  plan->source.mirrored = p->border == BORDER_MIRROR;
+  plan->bordered = p->border == BORDER_COLOUR;
+  for (int c = 0; c < CHANNELS; c++) plan->border[c] = (p->border_colour >> (16 - 8 * c) & 255) << 8;
+}
+
+static void plan_all(struct plan *plan, const struct augment_parameters *p, const uint8_t *source, int width,
+                     int height)
+{
+  plan->geometry = augment_geometry(p, width, height);
+  plan->source = (struct pixel_source){source, width, height, true};
+  plan->near = augment_is_near(&plan->geometry, width, height);
+  plan_border(plan, p);
+  plan->colours = has_colours(p);
+  if (plan->colours) plan->colour = colour_of(p);
+  plan->curves = p->gamma != 1;
+  if (plan->curves) plan->curve = curve_of(p->gamma);
+  plan->noise_factor = (int32_t)lround(p->noise * 256 / NOISE_DEVIATION * UNIT);
+  if (plan->noise_factor) plan->noise = noise_of(p->noise_seed);
 }
 
 static void sample(const struct plan *plan, const struct pixel_kernels *kernels, int x, int y, int count,
                    struct pixel_chunk *chunk)
 {
-  const struct geometry *g = &plan->geometry;
-  struct augment_line line = {g->x_x * x + g->x_y * y + g->x_0, g->y_x * x + g->y_y * y + g->y_0, g->x_x, g->y_x};
-  if (!plan->near) {
+  struct augment_line line = augment_line(&plan->geometry, x, y, count);
+  if (plan->near) {
+    struct pixel_line near = {(int32_t)line.x,      (int32_t)line.y,      (int32_t)line.x_step,
+                              (int32_t)line.y_step, (int32_t)line.x_bend, (int32_t)line.y_bend};
+    kernels->sample(&plan->source, &near, chunk);
+  } else {
     augment_sample(&plan->source, &line, count, chunk);
-    return;
   }
-  struct pixel_line near = {(int32_t)line.x, (int32_t)line.y, (int32_t)line.x_step, (int32_t)line.y_step};
-  kernels->sample(&plan->source, &near, chunk);
+  if (plan->bordered) kernels->lay_over(plan->border, chunk);
 }
 
 static void load(const uint8_t *pixels, int count, struct pixel_chunk *chunk)
@@ -142,23 +143,21 @@ static void load(const uint8_t *pixels, int count, struct pixel_chunk *chunk)
 void augment_apply_by(const struct pixel_kernels *kernels, const struct augment_parameters *parameters,
                       const uint8_t *source, int width, int height, uint8_t *out)
 {
-  struct plan plan = plan_of(parameters, source, width, height);
+  struct plan plan;
   struct pixel_chunk chunk;
+  plan_all(&plan, parameters, source, width, height);
   for (int y = 0; y < height; y++) {
     for (int x = 0; x < width; x += CHUNK) {
       int count = width - x < CHUNK ? width - x : CHUNK;
       if (count < CHUNK) chunk = (struct pixel_chunk){0}; // the rest is computed with, never stored
       size_t at = ((size_t)y * (size_t)width + (size_t)x) * CHANNELS;
-      if (plan.moves)
+      if (plan.geometry.moves)
         sample(&plan, kernels, x, y, count, &chunk);
       else
         load(source + at, count, &chunk);
       if (plan.colours) kernels->colour(&plan.colour, &chunk);
-      if (plan.noise) {
-        int32_t samples[NOISE_SAMPLES];
-        kernels->noise(plan.noise_key, (uint32_t)(x / CHUNK * NOISE_BLOCKS), (uint32_t)y, samples);
-        kernels->add_noise(samples, plan.noise, &chunk);
-      }
+      if (plan.curves) kernels->curve(&plan.curve, &chunk);
+      if (plan.noise_factor) kernels->add_noise(&plan.noise, plan.noise_factor, &chunk);
       kernels->store(&chunk, count, out + at);
     }
   }

@@ -1,7 +1,8 @@
-// What augment_apply is made of, for the tests that compare its parts.
+// What augment_apply is made of, for its own files and for the tests that compare its parts.
 #ifndef IMAGE_AUGMENT_PARTS_H
 #define IMAGE_AUGMENT_PARTS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "image/augment.h"
@@ -11,10 +12,28 @@
 void augment_apply_by(const struct pixel_kernels *kernels, const struct augment_parameters *parameters,
                       const uint8_t *source, int width, int height, uint8_t *out);
 
+// Where in the source an output's pixel (x, y) is seen.
+struct augment_geometry {
+  double x_x, x_y, y_x, y_y; // from the output's pixels about the centre to the source's
+  double center_x, center_y, shift_x, shift_y;
+  double near_x, near_y;  // how much nearer a pixel to the right (below) is, of the centre's distance
+  int64_t x_step, y_step; // along a row, without perspective: PIXEL_FRACTION bits of fraction
+  bool moves;             // anything at all
+};
+
+struct augment_geometry augment_geometry(const struct augment_parameters *parameters, int width, int height);
+
 // A line of coordinates, wherever it lies: PIXEL_FRACTION bits of fraction.
 struct augment_line {
-  int64_t x, y, x_step, y_step;
+  int64_t x, y, x_step, y_step, x_bend, y_bend;
 };
+
+// Of the `count` pixels from (x, y) to the right: exact where nothing is perspective, else a parabola through the
+// first, the last and the middle.
+struct augment_line augment_line(const struct augment_geometry *geometry, int x, int y, int count);
+
+// Whether the kernels can sample all of an output of that size.
+bool augment_is_near(const struct augment_geometry *geometry, int width, int height);
 
 // pixel_kernels.sample in plain C, for any line, any picture and `count` pixels: what is used where the kernels cannot,
 // and what they are judged by.

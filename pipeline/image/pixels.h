@@ -6,6 +6,7 @@
 #ifndef IMAGE_PIXELS_H
 #define IMAGE_PIXELS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -14,8 +15,8 @@ enum {
   PIXEL_FRACTION = 16,  // bits of fraction of a coordinate
   PIXEL_UNIT = 1 << 12, // the factor 1 of colours and noise
   MIX_UNIT = 1 << 14,   // what the weights of one output sum to
-  NOISE_BLOCKS = 48,
-  NOISE_SAMPLES = 4 * NOISE_BLOCKS
+  NOISE_LANES = 16,
+  CURVE_STEPS = 64
 };
 
 // Sqrt(4 * (256^2 - 1) / 12): of a noise sample.
@@ -24,22 +25,38 @@ enum {
 // Levels with 8 bits of fraction (0..65,280 unless colours or noise carried them beyond), in planes.
 struct pixel_chunk {
   int32_t level[3][PIXEL_CHUNK];
+  int32_t cover[PIXEL_CHUNK]; // of a source that is not mirrored: how much of the pixel is picture, of 256
 };
 
 // An RGB picture to sample from; sides of 2 to 8,192 pixels.
 struct pixel_source {
   const uint8_t *pixels;
   int32_t width, height;
+  bool mirrored; // outside: mirrored at the edge (the edge pixel doubled), or else the edge pixel
 };
 
-// The coordinates of a row's pixels: (x, y) + i * (x_step, y_step), PIXEL_FRACTION bits of fraction.
+// The coordinates of a row's pixels: (x, y) + i * (x_step, y_step) + i^2 * (x_bend, y_bend), PIXEL_FRACTION bits of
+// fraction.
 struct pixel_line {
-  int32_t x, y, x_step, y_step;
+  int32_t x, y, x_step, y_step, x_bend, y_bend;
 };
 
+// Out: matrix times in, plus offset. The factors of a row sum to less than 30 in magnitude.
 struct pixel_colour {
-  int32_t own, luma; // factors of the channel itself and of the pixel's luma
-  int32_t offset;    // levels with 8 bits of fraction, times PIXEL_UNIT
+  int32_t matrix[3][3]; // times PIXEL_UNIT
+  int32_t offset;       // levels with 8 bits of fraction
+};
+
+// A level's new value by linear interpolation between CURVE_STEPS + 1 knots, 1,024 apart: the knot's in the lower half,
+// the step to the next in the upper.
+struct pixel_curve {
+  uint32_t knot[CURVE_STEPS];
+};
+
+// NOISE_LANES generators side by side: Marsaglia's xorshift128, "Xorshift RNGs", Journal of Statistical Software 8,
+// 2003. Not all words of a lane are 0.
+struct pixel_noise {
+  uint32_t word[4][NOISE_LANES];
 };
 
 // Along one side of a picture: output o is mixed of the `taps` inputs from first[o] on, by weights[o * taps ...], which
@@ -59,16 +76,18 @@ struct pixel_kernels {
   // A line of mix->count pixels; `row` has levels times 256, and may be read one element beyond its last pixel.
   void (*mix_columns)(const uint32_t *row, const struct mix *mix, uint8_t *out);
 
-  // PIXEL_CHUNK bilinear samples; pixels of the line that lie up to one side's length outside the picture are mirrored
-  // at its edge (the edge pixel doubled), those beyond are some pixel of the picture.
+  // PIXEL_CHUNK bilinear samples of pixels up to two side's lengths outside the picture; those beyond are some pixel of
+  // the picture.
   void (*sample)(const struct pixel_source *source, const struct pixel_line *line, struct pixel_chunk *chunk);
+  // What is no picture becomes `under`.
+  void (*lay_over)(const int32_t under[3], struct pixel_chunk *chunk);
   void (*colour)(const struct pixel_colour *colour, struct pixel_chunk *chunk);
+  void (*curve)(const struct pixel_curve *curve, struct pixel_chunk *chunk); // levels beyond 0..65,280 are clamped
 
-  // Samples of a bell curve: each is the sum of the four bytes of one number of rng_block, less its mean 510. Sample
-  // w * NOISE_BLOCKS + j is made of number w of the block at counter {first + j, row, 0, 0}. Standard deviation
-  // NOISE_DEVIATION; within 3.4 standard deviations.
-  void (*noise)(const uint32_t key[2], uint32_t first, uint32_t row, int32_t samples[NOISE_SAMPLES]);
-  void (*add_noise)(const int32_t samples[NOISE_SAMPLES], int32_t factor, struct pixel_chunk *chunk);
+  // Adds samples of a bell curve times factor / PIXEL_UNIT: each is the sum of the four bytes of a lane's next number,
+  // less its mean 510. Standard deviation NOISE_DEVIATION; within 3.4 standard deviations. Level i of channel c is of
+  // lane i % NOISE_LANES, channel after channel.
+  void (*add_noise)(struct pixel_noise *noise, int32_t factor, struct pixel_chunk *chunk);
 
   // The first `count` pixels, 1 to PIXEL_CHUNK, rounded and clamped to bytes.
   void (*store)(const struct pixel_chunk *chunk, int count, uint8_t *out);

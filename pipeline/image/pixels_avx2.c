@@ -1,4 +1,3 @@
-#define PIXELS_NAME         "avx2"
-#define PIXELS_TABLE        pixels_avx2
-#define PIXELS_VECTOR_BYTES 32
+#define PIXELS_NAME  "avx2"
+#define PIXELS_TABLE pixels_avx2
 #include "image/pixels.inc"

@@ -1,4 +1,3 @@
-#define PIXELS_NAME         "avx512"
-#define PIXELS_TABLE        pixels_avx512
-#define PIXELS_VECTOR_BYTES 64
+#define PIXELS_NAME  "avx512"
+#define PIXELS_TABLE pixels_avx512
 #include "image/pixels.inc"

@@ -1,4 +1,3 @@
-#define PIXELS_NAME         "generic"
-#define PIXELS_TABLE        pixels_generic
-#define PIXELS_VECTOR_BYTES 16
+#define PIXELS_NAME  "generic"
+#define PIXELS_TABLE pixels_generic
 #include "image/pixels.inc"

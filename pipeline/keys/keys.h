@@ -27,7 +27,7 @@
 #include "store/tensors.h"
 
 // Raised when a stage makes another result of the same inputs: all of its work is then made anew.
-enum { SPLIT_CODE = 1, RESIZED_CODE = 2, AUGMENTED_CODE = 1, RUN_CODE = 1 };
+enum { SPLIT_CODE = 1, RESIZED_CODE = 2, AUGMENTED_CODE = 2, RUN_CODE = 2 };
 
 struct dataset_found {
   int64_t id;

@@ -19,6 +19,14 @@ struct augment_recipe settings_augment(const struct config *config)
       .saturation = real(config, "augment.saturation"),
       .noise = real(config, "augment.noise"),
       .flip = real(config, "augment.flip"),
+      .zoom_out = real(config, "augment.zoom_out"),
+      .aspect = real(config, "augment.aspect"),
+      .perspective = real(config, "augment.perspective"),
+      .hue = real(config, "augment.hue"),
+      .grey = real(config, "augment.grey"),
+      .gain = real(config, "augment.gain"),
+      .gamma = real(config, "augment.gamma"),
+      .border = (enum augment_border)config_choice(config, "augment.border"),
   };
 }
 

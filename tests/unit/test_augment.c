@@ -8,6 +8,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
 // After our headers: it makes a macro of "fail".
@@ -23,7 +24,33 @@ static const struct augment_recipe everything = {.rotate = 15,
                                                  .contrast = 0.3f,
                                                  .saturation = 0.5f,
                                                  .noise = 12,
-                                                 .flip = 0.5f};
+                                                 .flip = 0.5f,
+                                                 .zoom_out = 0.5f,
+                                                 .aspect = 0.2f,
+                                                 .perspective = 0.1f,
+                                                 .hue = 20,
+                                                 .grey = 0.2f,
+                                                 .gain = 0.2f,
+                                                 .gamma = 0.5f,
+                                                 .border = BORDER_MIXED};
+
+// To the limits.
+static const struct augment_recipe wild = {.rotate = 30,
+                                           .translate = 0.5f,
+                                           .zoom = 0.9f,
+                                           .shear = 20,
+                                           .brightness = 0.9f,
+                                           .contrast = 0.9f,
+                                           .saturation = 0.9f,
+                                           .noise = 64,
+                                           .flip = 0.5f,
+                                           .aspect = 1,
+                                           .perspective = 0.2f,
+                                           .hue = 180,
+                                           .grey = 0.2f,
+                                           .gain = 0.5f,
+                                           .gamma = 1,
+                                           .border = BORDER_MIXED};
 
 static void fill(uint8_t *pixels, size_t bytes)
 {
@@ -40,8 +67,7 @@ static void an_empty_recipe_changes_nothing(void **state)
   assert_true(augment_recipe_is_off(&off));
   assert_false(augment_recipe_is_off(&everything));
   struct augment_parameters drawn = augment_draw(&off, 7, 8, 9), identity = augment_identity();
-  identity.noise_seed = drawn.noise_seed;
-  assert_memory_equal(&drawn, &identity, offsetof(struct augment_parameters, flip) + sizeof(int));
+  assert_memory_equal(&drawn, &identity, offsetof(struct augment_parameters, border_colour));
   augment_apply(&drawn, source, SIDE, SIDE, out);
   assert_memory_equal(source, out, BYTES);
 }
@@ -160,11 +186,86 @@ static void colour_factors_do_what_they_say(void **state)
   assert_memory_equal(out, ((const uint8_t[]){91, 66, 141, 14, 19, 24}), 6);
 }
 
+// The first numbers of a stream belong to the first operations, whatever was added since.
+static void earlier_draws_stay(void **state)
+{
+  (void)state;
+  struct rng rng = rng_at(42, RNG_AUGMENT, 7, 3);
+  struct augment_parameters drawn = augment_draw(&everything, 42, 7, 3);
+  assert_true(drawn.rotate == rng_uniform(&rng, -1, 1) * everything.rotate);
+  for (int i = 0; i < 2; i++) (void)rng_bits(&rng);
+  (void)rng_bits(&rng); // zoom
+  assert_true(drawn.shear == rng_uniform(&rng, -1, 1) * everything.shear);
+  assert_true(drawn.brightness == 1 + rng_uniform(&rng, -1, 1) * everything.brightness);
+  for (int i = 0; i < 2; i++) (void)rng_bits(&rng);
+  assert_true(drawn.noise == rng_uniform(&rng, 0, 1) * everything.noise);
+  (void)rng_bits(&rng); // flip
+  uint64_t upper = rng_bits(&rng) >> 11, lower = rng_bits(&rng);
+  assert_true(drawn.noise_seed == (upper << 32 | lower));
+  float aspect = rng_uniform(&rng, -1, 1) * everything.aspect;
+  assert_true(drawn.aspect == (aspect < 0 ? 1 / (1 - aspect) : 1 + aspect));
+  assert_true(drawn.perspective_x == rng_uniform(&rng, -1, 1) * everything.perspective);
+}
+
+static void aspect_stretches_about_the_centre(void **state)
+{
+  (void)state;
+  struct augment_parameters p = augment_identity();
+  p.aspect = 2.25f; // beyond the recipe's limit, for round numbers: 1.5 wide, 1 / 1.5 high
+  struct augment_geometry g = augment_geometry(&p, 101, 101);
+  struct augment_line line = augment_line(&g, 50, 50, 51);
+  assert_int_equal(line.x, 50 << PIXEL_FRACTION);
+  assert_int_equal(line.y, 50 << PIXEL_FRACTION);
+  assert_true(llabs(line.x_step * 3 - (2 << PIXEL_FRACTION)) <= 3);
+  line = augment_line(&g, 50, 60, 51);
+  assert_true(llabs(line.y - (65 << PIXEL_FRACTION)) <= 3);
+}
+
+static void grey_and_gain_and_hue(void **state)
+{
+  (void)state;
+  const uint8_t source[6] = {100, 50, 200, 90, 90, 90};
+  uint8_t out[6];
+  struct augment_parameters p = augment_identity();
+  p.grey = 1;
+  augment_apply(&p, source, 2, 1, out);
+  assert_memory_equal(out, ((const uint8_t[]){82, 82, 82, 90, 90, 90}), 6);
+  p = augment_identity();
+  p.gain_r = 1.5f;
+  p.gain_b = 0.5f;
+  augment_apply(&p, source, 2, 1, out);
+  assert_memory_equal(out, ((const uint8_t[]){150, 50, 100, 135, 90, 45}), 6);
+  p = augment_identity();
+  p.hue = 120; // grey stays, red becomes green
+  const uint8_t red[6] = {150, 100, 100, 90, 90, 90};
+  augment_apply(&p, red, 2, 1, out);
+  assert_memory_equal(out + 3, source + 3, 3);
+  assert_true(out[1] > out[0] && out[1] > out[2]);
+  int luma = (299 * out[0] + 587 * out[1] + 114 * out[2] + 500) / 1000;
+  assert_in_range(luma, 114, 116);
+}
+
+static void gamma_is_a_power(void **state)
+{
+  (void)state;
+  uint8_t source[256 * 3], out[256 * 3];
+  for (int i = 0; i < 256 * 3; i++) source[i] = (uint8_t)(i / 3);
+  for (float gamma = 0.5f; gamma < 2.1f; gamma += 0.25f) {
+    struct augment_parameters p = augment_identity();
+    p.gamma = gamma;
+    augment_apply(&p, source, 256, 1, out);
+    assert_int_equal(out[0], 0);
+    assert_int_equal(out[255 * 3], 255);
+    // Below 32 the straight pieces cut the corner of a root.
+    for (int i = 32; i < 256; i++) assert_true(fabs(out[i * 3] - 255 * pow(i / 255.0, (double)gamma)) < 0.8);
+    for (int i = 1; i < 256; i++) assert_true(out[i * 3] >= out[i * 3 - 3]);
+  }
+}
+
 static void every_instruction_set_gives_the_same_pixels(void **state)
 {
   (void)state;
   static const int sizes[][2] = {{1, 1}, {1, 7}, {2, 2}, {65, 2}, {100, 100}, {63, 129}};
-  static const struct augment_recipe wild = {30, 0.5f, 0.9f, 20, 0.9f, 0.9f, 0.9f, 64, 0.5f};
   static uint8_t source[BYTES], first[BYTES], other[BYTES];
   const struct pixel_kernels *kernels[8];
   size_t tables = pixel_kernels_available(kernels, 8);
@@ -182,26 +283,28 @@ static void every_instruction_set_gives_the_same_pixels(void **state)
   }
 }
 
-// Lines that leave the picture on all sides, by up to its own length.
+// Lines that leave the picture on all sides, by up to twice its own length; every other one is bent.
 static void kernels_sample_as_plain_code_does(void **state)
 {
   (void)state;
-  enum { WIDTH = 37, HEIGHT = 21, ONE = 1 << PIXEL_FRACTION };
+  enum { WIDTH = 37, HEIGHT = 21, ONE = 1 << PIXEL_FRACTION, LAST = PIXEL_CHUNK - 1 };
   static uint8_t pixels[WIDTH * HEIGHT * 3];
-  const struct pixel_source source = {pixels, WIDTH, HEIGHT};
   const struct pixel_kernels *kernels[8];
   size_t tables = pixel_kernels_available(kernels, 8);
   fill(pixels, sizeof pixels);
   struct rng rng = rng_at(1, RNG_TEST, 5, 6);
-  for (int round = 0; round < 500; round++) {
-    int32_t x = (int32_t)rng_uniform(&rng, -WIDTH * ONE, 2 * WIDTH * ONE - ONE), y;
-    int32_t end_x = (int32_t)rng_uniform(&rng, -WIDTH * ONE, 2 * WIDTH * ONE - ONE), end_y;
-    y = (int32_t)rng_uniform(&rng, -HEIGHT * ONE, 2 * HEIGHT * ONE - ONE);
-    end_y = (int32_t)rng_uniform(&rng, -HEIGHT * ONE, 2 * HEIGHT * ONE - ONE);
+  for (int round = 0; round < 1000; round++) {
+    const struct pixel_source source = {pixels, WIDTH, HEIGHT, round % 3 != 0};
+    int32_t x = (int32_t)rng_uniform(&rng, -2 * WIDTH * ONE, 3 * WIDTH * ONE - ONE), y;
+    int32_t end_x = (int32_t)rng_uniform(&rng, -2 * WIDTH * ONE, 3 * WIDTH * ONE - ONE), end_y;
+    y = (int32_t)rng_uniform(&rng, -2 * HEIGHT * ONE, 3 * HEIGHT * ONE - ONE);
+    end_y = (int32_t)rng_uniform(&rng, -2 * HEIGHT * ONE, 3 * HEIGHT * ONE - ONE);
     if (round % 4 == 0) x = (x / ONE) * ONE, y = (y / ONE) * ONE; // on pixels: the last ones too
-    struct pixel_line line = {x, y, (end_x - x) / (PIXEL_CHUNK - 1), (end_y - y) / (PIXEL_CHUNK - 1)};
-    struct augment_line same = {line.x, line.y, line.x_step, line.y_step};
-    struct pixel_chunk plain, chunk;
+    int32_t x_bend = round % 2 ? (end_x - x) / (LAST * LAST) : 0, y_bend = round % 2 ? (end_y - y) / (LAST * LAST) : 0;
+    struct pixel_line line = {x,      y,     (end_x - x) / LAST - LAST * x_bend, (end_y - y) / LAST - LAST * y_bend,
+                              x_bend, y_bend};
+    struct augment_line same = {line.x, line.y, line.x_step, line.y_step, x_bend, y_bend};
+    struct pixel_chunk plain = {0}, chunk = {0};
     augment_sample(&source, &same, PIXEL_CHUNK, &plain);
     for (size_t k = 0; k < tables; k++) {
       kernels[k]->sample(&source, &line, &chunk);
@@ -210,26 +313,89 @@ static void kernels_sample_as_plain_code_does(void **state)
   }
 }
 
-static void noise_is_the_counter_generators(void **state)
+// Marsaglia's generator, one number after the other.
+static uint32_t next_number(uint32_t word[4])
+{
+  uint32_t t = word[0] ^ word[0] << 11;
+  word[0] = word[1], word[1] = word[2], word[2] = word[3];
+  return word[3] ^= word[3] >> 19 ^ t ^ t >> 8;
+}
+
+static void noise_is_the_sum_of_a_generators_bytes(void **state)
 {
   (void)state;
-  const uint32_t key[2] = {123, 456};
   const struct pixel_kernels *kernels[8];
   size_t tables = pixel_kernels_available(kernels, 8);
   for (size_t k = 0; k < tables; k++) {
-    int32_t samples[NOISE_SAMPLES];
-    kernels[k]->noise(key, 1000, 5, samples);
-    for (uint32_t j = 0; j < NOISE_BLOCKS; j++) {
-      const uint32_t counter[4] = {1000 + j, 5, 0, 0};
-      uint32_t block[4];
-      rng_block(key, counter, block);
-      for (uint32_t w = 0; w < 4; w++) {
-        uint32_t x = block[w];
-        int sum = (int)((x & 255) + (x >> 8 & 255) + (x >> 16 & 255) + (x >> 24));
-        assert_int_equal(samples[w * NOISE_BLOCKS + j], sum - 510);
+    uint32_t word[NOISE_LANES][4];
+    struct pixel_noise noise;
+    struct pixel_chunk chunk = {0};
+    fill((uint8_t *)word, sizeof word);
+    for (int lane = 0; lane < NOISE_LANES; lane++)
+      for (int w = 0; w < 4; w++) noise.word[w][lane] = word[lane][w];
+    kernels[k]->add_noise(&noise, PIXEL_UNIT, &chunk);
+    for (int i = 0; i < 3 * PIXEL_CHUNK; i++) {
+      uint32_t x = next_number(word[i % NOISE_LANES]);
+      int sum = (int)((x & 255) + (x >> 8 & 255) + (x >> 16 & 255) + (x >> 24));
+      assert_int_equal(chunk.level[i / PIXEL_CHUNK][i % PIXEL_CHUNK], sum - 510);
+    }
+    assert_int_equal(noise.word[3][5], word[5][3]);
+  }
+}
+
+// Perspective against the division it stands for, at each pixel: a quarter of a pixel.
+static void perspective_is_a_division(void **state)
+{
+  (void)state;
+  struct augment_parameters p = augment_identity();
+  p.perspective_x = 0.15f;
+  p.perspective_y = -0.1f;
+  struct augment_geometry geometry = augment_geometry(&p, SIDE, SIDE);
+  assert_true(geometry.moves && augment_is_near(&geometry, SIDE, SIDE));
+  for (int y = 0; y < SIDE; y += 3)
+    for (int from = 0; from < SIDE; from += PIXEL_CHUNK) {
+      int count = SIDE - from < PIXEL_CHUNK ? SIDE - from : PIXEL_CHUNK;
+      struct augment_line line = augment_line(&geometry, from, y, count);
+      for (int64_t i = 0; i < count; i++) {
+        double u = from + (double)i - 49.5, v = y - 49.5, w = 1 + 0.15 * u / 50 - 0.1 * v / 50;
+        double x_at = (double)(line.x + i * line.x_step + i * i * line.x_bend) / (1 << PIXEL_FRACTION);
+        double y_at = (double)(line.y + i * line.y_step + i * i * line.y_bend) / (1 << PIXEL_FRACTION);
+        assert_true(fabs(x_at - (49.5 + u / w)) < 0.25);
+        assert_true(fabs(y_at - (49.5 + v / w)) < 0.25);
       }
     }
+}
+
+static void borders_are_what_they_are_called(void **state)
+{
+  (void)state;
+  static uint8_t source[BYTES], out[BYTES];
+  fill(source, BYTES);
+  struct augment_parameters shift = augment_identity();
+  shift.translate_x = 0.1f; // ten pixels to the right
+  shift.border = BORDER_EDGE;
+  augment_apply(&shift, source, SIDE, SIDE, out);
+  for (int x = 0; x < 10; x++) assert_memory_equal(out + (7 * SIDE + x) * 3, source + 7 * SIDE * 3, 3);
+  shift.border = BORDER_COLOUR;
+  shift.border_colour = 0x102030;
+  augment_apply(&shift, source, SIDE, SIDE, out);
+  for (int x = 0; x < 10; x++) assert_memory_equal(out + (7 * SIDE + x) * 3, ((const uint8_t[]){16, 32, 48}), 3);
+  assert_memory_equal(out + (7 * SIDE + 10) * 3, source + 7 * SIDE * 3, 90 * 3);
+}
+
+static void scale_down_may_reach_further_than_up(void **state)
+{
+  (void)state;
+  struct augment_recipe recipe = {.zoom = 0.2f, .zoom_out = 0.5f};
+  int below = 0, far = 0;
+  for (uint64_t image = 0; image < 1000; image++) {
+    float zoom = augment_draw(&recipe, 1, image, 1).zoom;
+    assert_true(zoom >= 0.5f && zoom <= 1.2f);
+    below += zoom < 1;
+    far += zoom < 0.8f;
   }
+  assert_in_range(below, 450, 550);
+  assert_in_range(far, 250, 350);
 }
 
 static void noise_has_its_deviation(void **state)
@@ -251,7 +417,6 @@ static void odd_sizes_stay_inside(void **state)
 {
   (void)state;
   static const int sizes[][2] = {{1, 1}, {1, 7}, {7, 1}, {2, 3}, {65, 2}, {224, 224}, {63, 129}};
-  struct augment_recipe wild = {30, 0.5f, 0.9f, 20, 0.9f, 0.9f, 0.9f, 64, 0.5f};
   static uint8_t source[224 * 224 * 3], out[224 * 224 * 3 + 1];
   fill(source, sizeof source);
   for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
@@ -278,7 +443,14 @@ int main(void)
       cmocka_unit_test(colour_factors_do_what_they_say),
       cmocka_unit_test(every_instruction_set_gives_the_same_pixels),
       cmocka_unit_test(kernels_sample_as_plain_code_does),
-      cmocka_unit_test(noise_is_the_counter_generators),
+      cmocka_unit_test(noise_is_the_sum_of_a_generators_bytes),
+      cmocka_unit_test(perspective_is_a_division),
+      cmocka_unit_test(borders_are_what_they_are_called),
+      cmocka_unit_test(scale_down_may_reach_further_than_up),
+      cmocka_unit_test(earlier_draws_stay),
+      cmocka_unit_test(aspect_stretches_about_the_centre),
+      cmocka_unit_test(grey_and_gain_and_hue),
+      cmocka_unit_test(gamma_is_a_power),
       cmocka_unit_test(noise_has_its_deviation),
       cmocka_unit_test(odd_sizes_stay_inside),
   };
