@@ -1,0 +1,3 @@
+#define DRAW_NAME  "generic"
+#define DRAW_TABLE draw_generic
+#include "synth/draw.inc"
