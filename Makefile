@@ -123,8 +123,9 @@ $(BUILD)/%/bf16_avx512.c.o $(BUILD)/checked/%/bf16_avx512.c.tidy: CFLAGS += -mav
 endif
 
 # SQL text becomes a string in a generated header: tables and views travel inside the programs.
-$(BUILD)/pipeline/store/db.c.o: $(BUILD)/generated/schema_sql.h $(BUILD)/generated/views_sql.h
+$(BUILD)/pipeline/store/db.c.o: $(BUILD)/generated/schema_sql.h $(BUILD)/generated/schema_2_sql.h $(BUILD)/generated/views_sql.h
 $(BUILD)/generated/schema_sql.h: pipeline/store/schema.sql
+$(BUILD)/generated/schema_2_sql.h: pipeline/store/schema_2.sql
 $(BUILD)/generated/views_sql.h: reports/views.sql
 $(BUILD)/generated/%_sql.h:
 	@mkdir -p $(@D)
@@ -216,7 +217,7 @@ HEADERS := $(shell find pipeline -name '*.h')
 SOURCES := $(HEADERS) $(LIB_SOURCES) $(wildcard stages/*.[ch] tests/unit/*.[ch] tests/tools/*.c tests/bench/*.[ch])
 # The compiler's flags without what only a build needs; banned.h also brings headers, which would hide a missing include.
 CHECK_FLAGS = $(filter-out -MMD -MP,$(subst -include core/banned.h,,$(CFLAGS)))
-GENERATED := $(BUILD)/generated/schema_sql.h $(BUILD)/generated/views_sql.h
+GENERATED := $(BUILD)/generated/schema_sql.h $(BUILD)/generated/schema_2_sql.h $(BUILD)/generated/views_sql.h
 
 .PHONY: format format-check lint check-layers check-headers check-aarch64 c-objects
 format:

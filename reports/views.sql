@@ -16,10 +16,11 @@ CREATE VIEW confusion(run, part, label, predicted, images, share, label_ordinal,
 SELECT run.name, pairs.part, label.name, predicted.name, pairs.images,
        1.0 * pairs.images / sum(pairs.images) OVER (PARTITION BY pairs.run, pairs.part, pairs.label),
        pairs.label, pairs.predicted
-FROM (SELECT run, part, label, predicted, count(*) AS images FROM prediction GROUP BY run, part, label, predicted) AS pairs
+FROM (SELECT run, part, label, predicted, count(*) AS images FROM prediction WHERE label IS NOT NULL
+      GROUP BY run, part, label, predicted) AS pairs
 JOIN run ON run.id = pairs.run
-JOIN class AS label ON label.dataset = run.dataset AND label.ordinal = pairs.label
-JOIN class AS predicted ON predicted.dataset = run.dataset AND predicted.ordinal = pairs.predicted
+JOIN split_class AS label ON label.split = run.split AND label.ordinal = pairs.label
+JOIN split_class AS predicted ON predicted.split = run.split AND predicted.ordinal = pairs.predicted
 ORDER BY run.name, pairs.part, pairs.label, pairs.predicted;
 
 -- Precision, recall and F1 of each class, in the order of the ordinals. A class without images has no recall, one that was
@@ -28,14 +29,15 @@ CREATE VIEW class_metrics(run, part, label, images, precision, recall, f1, recal
                           precision_high, top3, predicted, right, ordinal) AS
 WITH
   labelled AS (SELECT run, part, label, count(*) AS images, sum(label = predicted) AS right, sum(label_rank <= 3) AS top3
-               FROM prediction GROUP BY run, part, label),
-  guessed AS (SELECT run, part, predicted AS label, count(*) AS predicted FROM prediction GROUP BY run, part, predicted),
+               FROM prediction WHERE label IS NOT NULL GROUP BY run, part, label),
+  guessed AS (SELECT run, part, predicted AS label, count(*) AS predicted FROM prediction WHERE label IS NOT NULL
+              GROUP BY run, part, predicted),
   counted AS (
     SELECT run.name AS run, parts.part, class.name AS label, class.ordinal, coalesce(labelled.images, 0) AS images,
            coalesce(guessed.predicted, 0) AS predicted, coalesce(labelled.right, 0) AS right, labelled.top3
     FROM (SELECT DISTINCT run, part FROM labelled) AS parts
     JOIN run ON run.id = parts.run
-    JOIN class ON class.dataset = run.dataset
+    JOIN split_class AS class ON class.split = run.split
     LEFT JOIN labelled ON labelled.run = parts.run AND labelled.part = parts.part AND labelled.label = class.ordinal
     LEFT JOIN guessed ON guessed.run = parts.run AND guessed.part = parts.part AND guessed.label = class.ordinal),
   bounded AS (
@@ -63,9 +65,9 @@ SELECT run.name, part, image.shown, label.name, predicted.name, confidence, labe
 FROM prediction
 JOIN run ON run.id = prediction.run
 JOIN image ON image.id = prediction.image
-JOIN class AS label ON label.dataset = run.dataset AND label.ordinal = prediction.label
-JOIN class AS predicted ON predicted.dataset = run.dataset AND predicted.ordinal = prediction.predicted
-LEFT JOIN class AS second ON second.dataset = run.dataset AND second.ordinal = prediction.second
+JOIN split_class AS label ON label.split = run.split AND label.ordinal = prediction.label
+JOIN split_class AS predicted ON predicted.split = run.split AND predicted.ordinal = prediction.predicted
+LEFT JOIN split_class AS second ON second.split = run.split AND second.ordinal = prediction.second
 WHERE prediction.predicted <> prediction.label
 ORDER BY confidence DESC, image.id;
 
@@ -83,17 +85,24 @@ FROM stage_log
 WHERE images > 0 AND seconds > 0 AND state IN ('done', 'interrupted')
 ORDER BY started_at DESC, id DESC;
 
+-- What each run was trained and validated on: the names of its datasets in their order, ' + ' between them.
+CREATE VIEW run_datasets(run, datasets) AS
+SELECT run.name, (SELECT group_concat(name, ' + ') FROM (SELECT dataset.name FROM split_dataset
+                  JOIN dataset ON dataset.id = split_dataset.dataset WHERE split_dataset.split = run.split
+                  ORDER BY split_dataset.ordinal))
+FROM run;
+
 -- Finished runs, the best first. Accuracies are of the best epoch's weights; before `evaluate` only val_accuracy is known.
 -- seconds are of all epochs; images_per_second is of training, over all epochs.
 CREATE VIEW leaderboard(run, model, dataset, split, precision, epochs, val_accuracy, val_low, val_high, test_accuracy, test_low,
                         test_high, val_top3, macro_f1, seconds, images_per_second, parameters, best_epoch, seed,
                         peak_memory_mib, threads, weights_sha256, best_sha256, finished_at) AS
-SELECT run.name, run.model, dataset.name, split.method, run.precision, epochs.count,
+SELECT run.name, run.model, run_datasets.datasets, split.method, run.precision, epochs.count,
        coalesce(val.value, run.best_val_accuracy), val.low, val.high, test.value, test.low, test.high, top3.value, f1.value,
        epochs.seconds, epochs.rate, run.parameter_count, run.best_epoch, run.seed, run.peak_memory / 1048576.0, run.threads,
        run.weights_sha256, run.best_sha256, datetime(run.finished_at, 'unixepoch')
 FROM run
-JOIN dataset ON dataset.id = run.dataset
+JOIN run_datasets ON run_datasets.run = run.name
 JOIN split ON split.id = run.split
 LEFT JOIN (SELECT run, count(*) AS count, sum(seconds) AS seconds, count(*) / sum(1.0 / images_per_second) AS rate
            FROM epoch GROUP BY run) AS epochs ON epochs.run = run.id
@@ -104,10 +113,41 @@ LEFT JOIN metric AS f1 ON f1.run = run.id AND f1.part = 'val' AND f1.name = 'mac
 WHERE run.state = 'done'
 ORDER BY coalesce(val.value, run.best_val_accuracy) DESC, run.name;
 
--- The figures of each run on each part.
+-- The figures of each run on each part. The part of an outside test is 'outside:' and the dataset's name.
 CREATE VIEW run_metrics(run, part, name, value, low, high, images) AS
 SELECT run.name, part, metric.name, value, low, high, images FROM metric JOIN run ON run.id = metric.run
 ORDER BY run.name, part, metric.name;
+
+-- How each run does on datasets that it never trained on. images are those whose class the run knows; missing_classes are the
+-- run's that the dataset lacks; same_as_training counts images with the bytes of a training image: above 0, the test says less.
+CREATE VIEW outside_tests(run, dataset, images, accuracy, low, high, top3, macro_f1, unknown_images, unknown_classes,
+                          missing_classes, same_as_training, part, evaluated_at) AS
+SELECT run.name, dataset.name, outside_test.images, accuracy.value, accuracy.low, accuracy.high, top3.value, f1.value,
+       unknown_images, unknown_classes, missing_classes, same_as_training, outside_test.part,
+       datetime(evaluated_at, 'unixepoch')
+FROM outside_test
+JOIN run ON run.id = outside_test.run
+JOIN dataset ON dataset.id = outside_test.dataset
+LEFT JOIN metric AS accuracy ON accuracy.run = run.id AND accuracy.part = outside_test.part AND accuracy.name = 'accuracy'
+LEFT JOIN metric AS top3 ON top3.run = run.id AND top3.part = outside_test.part AND top3.name = 'top3_accuracy'
+LEFT JOIN metric AS f1 ON f1.run = run.id AND f1.part = outside_test.part AND f1.name = 'macro_f1'
+ORDER BY run.name, dataset.name;
+
+-- Each image of each outside test: its class there (known: whether the run has it), what the run takes it for, and whether its
+-- bytes are a training image's.
+CREATE VIEW outside_images(run, dataset, path, class, known, predicted, confidence, label_rank, in_training, image) AS
+SELECT run.name, dataset.name, image.shown, class.name, prediction.label IS NOT NULL, predicted.name, confidence, label_rank,
+       EXISTS (SELECT * FROM image AS twin JOIN split_image ON split_image.image = twin.id
+               WHERE twin.sha256 = image.sha256 AND split_image.split = run.split AND split_image.part = 'train'),
+       image.id
+FROM prediction
+JOIN run ON run.id = prediction.run
+JOIN image ON image.id = prediction.image
+JOIN dataset ON dataset.id = image.dataset
+JOIN class ON class.dataset = image.dataset AND class.ordinal = image.label
+JOIN split_class AS predicted ON predicted.split = run.split AND predicted.ordinal = prediction.predicted
+WHERE prediction.part GLOB 'outside:?*'
+ORDER BY run.name, dataset.name, image.path;
 
 -- What each run was made from, a row for each setting: to see how two runs differ, compare their rows.
 CREATE VIEW run_settings(run, setting, value) AS
@@ -120,13 +160,16 @@ SELECT dataset.name, shown, status, reason FROM image JOIN dataset ON dataset.id
 ORDER BY dataset.name, shown;
 
 -- The rows that a run trains on; parameters are those of a materialised augmentation.
-CREATE VIEW training_images(run, path, label, variant, parameters, image, tensor_set, tensor_row) AS
-SELECT run.name, image.shown, class.name, tensor_row.variant, tensor_row.parameters, image.id, run.tensor_set, tensor_row.row
+CREATE VIEW training_images(run, path, label, variant, parameters, image, tensor_set, tensor_row, dataset) AS
+SELECT run.name, image.shown, class.name, tensor_row.variant, tensor_row.parameters, image.id, tensor_row.tensor_set,
+       tensor_row.row, dataset.name
 FROM run
 JOIN split_image ON split_image.split = run.split AND split_image.part = 'train'
 JOIN image ON image.id = split_image.image
+JOIN dataset ON dataset.id = image.dataset
 JOIN class ON class.dataset = image.dataset AND class.ordinal = image.label
-JOIN tensor_row ON tensor_row.tensor_set = run.tensor_set AND tensor_row.image = split_image.image;
+JOIN run_tensor_set ON run_tensor_set.run = run.id
+JOIN tensor_row ON tensor_row.tensor_set = run_tensor_set.tensor_set AND tensor_row.image = split_image.image;
 
 -- A run in a column of items and values: the first page of its report.
 CREATE VIEW run_summary(run, item, value, place) AS
@@ -137,8 +180,9 @@ UNION ALL
 SELECT run.name, 'dataset', format('%s: %,d images in %d classes, %,d quarantined', dataset.name,
        (SELECT count(*) FROM image WHERE image.dataset = dataset.id AND status = 'ok'),
        (SELECT count(*) FROM class WHERE class.dataset = dataset.id),
-       (SELECT count(*) FROM image WHERE image.dataset = dataset.id AND status = 'quarantined')), 2
-FROM run JOIN dataset ON dataset.id = run.dataset
+       (SELECT count(*) FROM image WHERE image.dataset = dataset.id AND status = 'quarantined')),
+       2 + 0.01 * split_dataset.ordinal
+FROM run JOIN split_dataset ON split_dataset.split = run.split JOIN dataset ON dataset.id = split_dataset.dataset
 UNION ALL
 SELECT run.name, 'split', format('%s, seed %d: %,d train, %,d val, %,d test', method, split.seed, train, val, test), 3
 FROM run JOIN split ON split.id = run.split

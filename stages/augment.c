@@ -59,11 +59,12 @@ static void describe(void *self, uint64_t row, struct tensor_row *out, char *par
 
 // --- the stage -------------------------------------------------------------------------------------------------------
 
-static enum status open_images(struct augmenting *augmenting, struct stage *stage, const struct tensor_set *resized,
+static enum status open_images(struct augmenting *augmenting, struct stage *stage, const struct tensor_sets *resized,
                                int64_t split, struct error *error)
 {
   const struct loader_options options = {
-      .tensor_set = resized->id,
+      .tensor_sets = resized->ids,
+      .tensor_set_count = resized->count,
       .split = split,
       .part = "train",
       .augment = &augmenting->recipe,
@@ -79,8 +80,8 @@ static enum status open_images(struct augmenting *augmenting, struct stage *stag
   return status;
 }
 
-static enum status augment_all(struct stage *stage, const struct stage_key *key, const struct tensor_set *resized,
-                               int64_t split, struct error *error)
+static enum status augment_all(struct stage *stage, const struct stage_key *key, const struct tensor_sets *resized,
+                               const struct split_found *split, struct error *error)
 {
   const struct config *config = stage_config(stage);
   struct augmenting augmenting = {
@@ -88,14 +89,14 @@ static enum status augment_all(struct stage *stage, const struct stage_key *key,
       .seed = (uint64_t)config_integer(config, "seed"),
       .row_bytes = (size_t)resized->height * (size_t)resized->width * (size_t)resized->channels,
   };
-  enum status status = open_images(&augmenting, stage, resized, split, error);
+  enum status status = open_images(&augmenting, stage, resized, split->id, error);
   struct materialise plan = {
       .key = stage_key_digest(key),
       .parameters = stage_key_parameters(key),
       .file_metadata = "augmented",
       .set = {.kind = "augmented",
-              .dataset = resized->dataset,
-              .split = split,
+              .dataset = split->dataset,
+              .split = split->id,
               .height = resized->height,
               .width = resized->width,
               .channels = resized->channels},
@@ -126,7 +127,8 @@ static enum status say_why(struct stage *stage, int64_t dataset, struct stage_ke
 
 static enum status augment(struct stage *stage, struct error *error)
 {
-  struct tensor_set resized, set = {0};
+  struct tensor_sets resized;
+  struct tensor_set set = {0};
   struct split_found split;
   struct stage_key *key = NULL;
   bool done = false;
@@ -141,8 +143,8 @@ static enum status augment(struct stage *stage, struct error *error)
     stage_uses_key(stage, key);
     stage_up_to_date(stage, what);
   } else if (!status) {
-    status = say_why(stage, resized.dataset, key, error);
-    if (!status) status = augment_all(stage, key, &resized, split.id, error);
+    status = say_why(stage, split.dataset, key, error);
+    if (!status) status = augment_all(stage, key, &resized, &split, error);
   }
   stage_key_free(key);
   return status;
@@ -150,11 +152,13 @@ static enum status augment(struct stage *stage, struct error *error)
 
 static enum status work(struct stage *stage, struct error *error)
 {
-  struct dataset_found dataset;
+  struct datasets datasets;
+  char name[SUBJECT_LIMIT];
   const char *mode = config_text(stage_config(stage), "augment.mode");
-  enum status status = dataset_find(&dataset, stage_db(stage), stage_config(stage), error);
+  enum status status = datasets_find(&datasets, stage_db(stage), stage_config(stage), error);
   if (status) return status;
-  stage_subject(stage, dataset.name);
+  datasets_name(&datasets, name, sizeof name);
+  stage_subject(stage, name);
   if (!strcmp(mode, "copies")) return augment(stage, error);
   stage_say(stage, "augment: nothing to materialise: augment.mode is %s", mode);
   return OK;

@@ -22,7 +22,7 @@ struct evaluation {
   struct config *owned;        // where it was read from the run's folder
   struct run_found run;
   struct split_found split;
-  struct tensor_set resized;
+  struct tensor_sets resized;
   struct network network;
   const char *parts[PART_LIMIT]; // those that have images
   size_t part_count;
@@ -125,7 +125,7 @@ static enum status load_network(struct evaluation *evaluation, struct error *err
   struct stage *stage = evaluation->stage;
   char folder[PATH_LIMIT], best[PATH_LIMIT], sha256[DIGEST_TEXT];
   const struct network_options options = {
-      .dataset = evaluation->run.dataset,
+      .split = evaluation->run.split,
       .run_key = evaluation->run.key,
       .precision = precision_of(evaluation),
       .threads = stage_threads(stage),
@@ -166,8 +166,11 @@ static enum status judge(struct pass *pass, const char *part, struct metric_row 
 {
   struct evaluation *evaluation = pass->evaluation;
   struct stage *stage = evaluation->stage;
-  const struct loader_options options = {
-      .tensor_set = evaluation->resized.id, .split = evaluation->split.id, .part = part, .verify = true};
+  const struct loader_options options = {.tensor_sets = evaluation->resized.ids,
+                                         .tensor_set_count = evaluation->resized.count,
+                                         .split = evaluation->split.id,
+                                         .part = part,
+                                         .verify = true};
   enum status status = loader_open(&pass->loader, stage_db(stage), stage_folder(stage), &options, error);
   if (status) return status;
   struct fit_data data = loader_fit_data(pass->loader);

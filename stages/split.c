@@ -1,4 +1,4 @@
-// Shares out a dataset's usable images to train, val and test.
+// Shares out the usable images of the datasets that are trained on, all together, to train, val and test.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,12 +10,12 @@
 #include "store/splits.h"
 
 struct work {
-  struct dataset_found dataset;
+  struct datasets datasets;
+  char name[SUBJECT_LIMIT]; // of them all
   struct split_candidate *images;
   enum part *parts;
   size_t count;
-  char **classes;
-  size_t class_count;
+  struct class_names classes;
   size_t (*of_class)[PART_COUNT]; // images of a class in a part
 };
 
@@ -24,21 +24,19 @@ static void release(struct work *work)
   free(work->images);
   free(work->parts);
   free(work->of_class);
-  class_names_free(work->classes, work->class_count);
+  class_names_release(&work->classes);
 }
 
 static enum status read_images(struct work *work, struct db *db, struct error *error)
 {
-  enum status status = class_names_read(db, work->dataset.id, &work->classes, &work->class_count, error);
-  if (!status) status = split_candidates(db, work->dataset.id, &work->images, &work->count, error);
-  if (!status && !work->count) status = fail(error, BAD_DATA, "dataset %s has no usable image", work->dataset.name);
-  for (size_t i = 0; i < work->count && !status; i++)
-    if (work->images[i].label < 0 || (size_t)work->images[i].label >= work->class_count)
-      status = fail(error, BAD_DATA, "%s: image %lld has label %d of %zu classes", db_path(db),
-                    (long long)work->images[i].image, work->images[i].label, work->class_count);
+  const struct datasets *datasets = &work->datasets;
+  enum status status = class_names_union(&work->classes, db, datasets->ids, datasets->count, error);
+  if (!status)
+    status = split_candidates(db, datasets->ids, datasets->count, &work->classes, &work->images, &work->count, error);
+  if (!status && !work->count) status = fail(error, BAD_DATA, "dataset %s has no usable image", work->name);
   if (!status) status = mem_zeroed((void **)&work->parts, work->count, sizeof *work->parts, "the parts", error);
   if (!status)
-    status = mem_zeroed((void **)&work->of_class, work->class_count, sizeof *work->of_class, "the classes", error);
+    status = mem_zeroed((void **)&work->of_class, work->classes.count, sizeof *work->of_class, "the classes", error);
   return status;
 }
 
@@ -50,7 +48,7 @@ static enum status assign(struct work *work, const struct config *config, struct
   const char *name = config_text(config, "split.method");
   split_method *method = split_method_find(name);
   if (!method) return fail(error, BAD_USAGE, "split.method: %s is not built in", name);
-  enum status status = method(&options, work->images, work->count, work->class_count, work->parts, error);
+  enum status status = method(&options, work->images, work->count, work->classes.count, work->parts, error);
   for (size_t i = 0; i < work->count && !status; i++) work->of_class[work->images[i].label][work->parts[i]]++;
   return status;
 }
@@ -62,13 +60,13 @@ static void warn_of_classes(struct stage *stage, const struct work *work, enum p
   enum { NAMED = 8 };
   char names[512] = "";
   size_t used = 0, without = 0;
-  for (size_t c = 0; c < work->class_count; c++) {
+  for (size_t c = 0; c < work->classes.count; c++) {
     if (work->of_class[c][part]) continue;
     if (without++ < NAMED && used < sizeof names)
-      used += (size_t)snprintf(names + used, sizeof names - used, "%s%.60s", used ? ", " : "", work->classes[c]);
+      used += (size_t)snprintf(names + used, sizeof names - used, "%s%.60s", used ? ", " : "", work->classes.list[c]);
   }
   if (without)
-    stage_warn(stage, "%zu of %zu classes have too few images to have one in %s: %s%s", without, work->class_count,
+    stage_warn(stage, "%zu of %zu classes have too few images to have one in %s: %s%s", without, work->classes.count,
                part_name(part), names, without > NAMED ? ", ..." : "");
 }
 
@@ -78,7 +76,7 @@ static void show_counts(struct stage *stage, const struct work *work, const stru
   for (enum part part = PART_TRAIN; part < PART_COUNT; part++) {
     char images[STAGE_NUMBER_LIMIT], least_text[STAGE_NUMBER_LIMIT], most_text[STAGE_NUMBER_LIMIT];
     size_t least = SIZE_MAX, most = 0;
-    for (size_t c = 0; c < work->class_count; c++) {
+    for (size_t c = 0; c < work->classes.count; c++) {
       if (work->of_class[c][part] < least) least = work->of_class[c][part];
       if (work->of_class[c][part] > most) most = work->of_class[c][part];
     }
@@ -98,13 +96,15 @@ static enum status make(struct stage *stage, struct work *work, struct stage_key
   const struct config *config = stage_config(stage);
   double started = clock_seconds();
   char *previous = NULL;
-  enum status status = split_previous(db, work->dataset.id, &previous, error);
+  enum status status = split_previous(db, work->datasets.ids[0], &previous, error);
   if (!status) stage_runs_because(stage, key, previous);
   free(previous);
   if (!status) status = read_images(work, db, error);
   if (!status) status = assign(work, config, error);
   if (status) return status;
-  const struct split_row row = {.dataset = work->dataset.id,
+  const struct split_row row = {.datasets = work->datasets.ids,
+                                .dataset_count = work->datasets.count,
+                                .classes = &work->classes,
                                 .key = stage_key_digest(key),
                                 .parameters = stage_key_parameters(key),
                                 .method = config_text(config, "split.method"),
@@ -137,8 +137,9 @@ static enum status split_work(struct stage *stage, struct error *error)
   struct split_found split;
   struct stage_key *key = NULL;
   bool found = false;
-  enum status status = dataset_find(&work.dataset, db, config, error);
-  if (!status) stage_subject(stage, work.dataset.name);
+  enum status status = datasets_find(&work.datasets, db, config, error);
+  datasets_name(&work.datasets, work.name, sizeof work.name);
+  if (!status) stage_subject(stage, work.name);
   if (!status) status = split_key(&key, db, config, error);
   if (!status) status = split_find(db, stage_key_digest(key), &split, &found, error);
   if (!status && found) {
@@ -153,7 +154,7 @@ static enum status split_work(struct stage *stage, struct error *error)
 
 static const struct stage_definition split_stage = {
     .name = "split",
-    .summary = "share out a dataset's usable images to train, val and test",
+    .summary = "share out the datasets' usable images to train, val and test",
     .example = "build/stages/split --manifest work/manifest.db --config configs/cnn.yaml --set split.val=0.1",
     .needs_manifest = true,
     .work = split_work};

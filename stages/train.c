@@ -17,7 +17,7 @@
 // What the run is made from.
 struct inputs {
   struct split_found split;
-  struct tensor_set resized, training; // the set that training images come from: resized, or augmented copies
+  struct tensor_sets resized, training; // training: where its images come from: resized, or augmented copies
   bool copies;
 };
 
@@ -40,7 +40,8 @@ static enum status open_loaders(struct training *training, const struct inputs *
   struct augment_recipe recipe = settings_augment(config);
   bool online = !strcmp(config_text(config, "augment.mode"), "online");
   struct loader_options options = {
-      .tensor_set = inputs->training.id,
+      .tensor_sets = inputs->training.ids,
+      .tensor_set_count = inputs->training.count,
       .split = inputs->split.id,
       .part = "train",
       .augment = online ? &recipe : NULL,
@@ -48,10 +49,11 @@ static enum status open_loaders(struct training *training, const struct inputs *
       .verify = true,
   };
   enum status status = loader_open(&training->train, stage_db(stage), stage_folder(stage), &options, error);
-  options.tensor_set = inputs->resized.id;
+  options.tensor_sets = inputs->resized.ids;
+  options.tensor_set_count = inputs->resized.count;
   options.part = "val";
   options.augment = NULL;
-  options.verify = inputs->copies; // else it is the same set
+  options.verify = inputs->copies; // else they are the same sets
   if (!status) status = loader_open(&training->validation, stage_db(stage), stage_folder(stage), &options, error);
   return status;
 }
@@ -113,7 +115,7 @@ static enum status prepare(struct training *training, struct network *network, c
   const struct config *config = stage_config(stage);
   const struct optimizer_options optimizer = settings_optimizer(config);
   const struct network_options options = {
-      .dataset = inputs->resized.dataset,
+      .split = inputs->split.id,
       .run_key = stage_key_digest(training->key),
       .precision = training->precision,
       .threads = stage_threads(stage),
@@ -132,9 +134,10 @@ static enum status train(struct stage *stage, struct stage_key *key, struct erro
   enum status status = find_inputs(stage, &inputs, error);
   if (!status) status = settings_precision(stage_config(stage), &training.precision, error);
   if (!status) status = prepare(&training, &network, &inputs, error);
-  training.dataset = inputs.resized.dataset;
   training.split = inputs.split.id;
-  training.tensor_set = inputs.training.id;
+  training.dataset = inputs.split.dataset;
+  training.tensor_sets = inputs.training.ids;
+  training.tensor_set_count = inputs.training.count;
   if (!status && !stage_quiet(stage)) results_summary(stderr, network.net);
   if (!status) status = training_begin(&training, error);
   if (!status) say_start(&training);

@@ -107,9 +107,6 @@ static enum status check_together(const struct config *config, struct error *err
                 "%s: split.val %g and split.test %g leave nothing to train on; allowed: below 1 together",
                 where ? where : "split", val, test);
   }
-  size_t folders = config_list_length(config, "dataset.train");
-  const char *where = config->values[config_key_find("dataset.train")].where;
-  if (folders > 1) return fail(error, BAD_USAGE, "%s: %zu folders to train on; allowed: one", where, folders);
   return OK;
 }
 

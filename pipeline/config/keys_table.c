@@ -16,7 +16,8 @@ const struct config_key config_keys[] = {
      "the run's name, and its folder's below runs/; the config file's name if unset"},
     {"seed", KEY_INTEGER, 0, 4294967295.0, 0, NULL, "0", "of split, weights, shuffling, dropout and augmentation"},
 
-    {"dataset.train", KEY_LIST, 0, 0, 0, NULL, "", "the folder with one folder of images per class (one folder)"},
+    {"dataset.train", KEY_LIST, 0, 0, 0, NULL, "",
+     "folders with one folder of images per class; several are trained on as one, classes matched by name"},
 
     {"split.method", KEY_CHOICE, 0, 0, 0, CHOICES("random"), "random", "random: stratified by class"},
     {"split.val", KEY_REAL, 0, 1, ENDS_OPEN_HIGH, NULL, "0.2", "share of the images for validation"},

@@ -21,12 +21,20 @@ struct shard {
   uint64_t first_row, rows;
 };
 
-struct loader {
+// A tensor set; its files are a run of the loader's shards.
+struct source {
   struct tensor_set set;
+  size_t first_shard, shard_count;
+};
+
+struct loader {
+  struct source *sources; // [source_count]
+  size_t source_count;
   int side;
   size_t row_bytes;
-  struct shard *shards;
-  size_t shard_count;
+  struct shard *shards; // of all sources
+  size_t shard_count, shard_capacity;
+  uint64_t bytes; // in all files
   bool release_pages;
 
   size_t images, copies; // copies: variants of each image in the set, at least 1
@@ -42,20 +50,20 @@ struct loader {
 
 // --- files -----------------------------------------------------------------------------------------------------------
 
-static enum status say_remedy(const struct loader *loader, enum status status, struct error *error)
+static enum status say_remedy(const struct source *source, enum status status, struct error *error)
 {
   if (status != BAD_DATA || !error) return status;
   struct error inner = *error;
-  const char *maker = strcmp(loader->set.kind, "augmented") != 0 ? "resize" : "augment";
+  const char *maker = strcmp(source->set.kind, "augmented") != 0 ? "resize" : "augment";
   return fail(error, status, "%s; remove the file if it is there, and run build/stages/%s again", inner.text, maker);
 }
 
-static enum status open_shard(struct loader *loader, struct shard *shard, const char *folder,
-                              const struct tensor_file *file, bool verify, struct error *error)
+static enum status open_shard(struct shard *shard, int side, const char *folder, const struct tensor_file *file,
+                              bool verify, struct error *error)
 {
   char path[PATH_LIMIT], sha256[DIGEST_TEXT] = "";
   uint64_t bytes;
-  uint64_t shape[4] = {file->rows, (uint64_t)loader->side, (uint64_t)loader->side, 3};
+  uint64_t shape[4] = {file->rows, (uint64_t)side, (uint64_t)side, 3};
   const void *pixels = NULL;
   enum status status = tensor_file_check(folder, file, error);
   if (!status) status = path_join(path, folder, file->path, error);
@@ -65,29 +73,61 @@ static enum status open_shard(struct loader *loader, struct shard *shard, const 
   if (!status) status = tensorfile_open(&shard->file, path, error);
   if (!status) status = tensorfile_find(shard->file, "images", TENSOR_U8, 4, shape, &pixels, error);
   if (!status) *shard = (struct shard){shard->file, pixels, file->first_row, file->rows};
-  return status ? say_remedy(loader, status, error) : OK;
+  return status;
+}
+
+// Appends the files of one set to the shards.
+static enum status open_files(struct loader *loader, struct source *source, struct db *db, const char *folder,
+                              bool verify, struct error *error)
+{
+  struct tensor_file *files = NULL;
+  size_t count = 0, first = loader->shard_count;
+  enum status status = tensor_set_files(db, source->set.id, &files, &count, error);
+  if (!status)
+    status = mem_grow((void **)&loader->shards, &loader->shard_capacity, first + count + 1, sizeof *loader->shards,
+                      "tensor files", error);
+  source->first_shard = first;
+  for (size_t i = 0; !status && i < count; i++) {
+    struct shard *shard = &loader->shards[loader->shard_count++];
+    *shard = (struct shard){.file = NULL};
+    status = open_shard(shard, loader->side, folder, &files[i], verify, error);
+    if (status) status = say_remedy(source, status, error);
+    source->shard_count++;
+    loader->bytes += files[i].bytes;
+  }
+  free(files);
+  return status;
+}
+
+// Whether the digests are to be compared: opening may take seconds, not minutes.
+static enum status choose_verify(struct loader *loader, struct db *db, bool *verify, struct error *error)
+{
+  int64_t bytes = 0;
+  uint64_t total = 0;
+  enum status status = OK;
+  for (size_t s = 0; !status && s < loader->source_count; s++) {
+    status = db_integer(db, &bytes, NULL, error, "SELECT ifnull(sum(bytes), 0) FROM tensor_file WHERE tensor_set = ?",
+                        "i", loader->sources[s].set.id);
+    total += (uint64_t)bytes;
+  }
+  *verify = *verify && total <= LOADER_DIGEST_LIMIT;
+  return status;
 }
 
 static enum status open_shards(struct loader *loader, struct db *db, const char *folder, bool verify,
                                struct error *error)
 {
-  struct tensor_file *files = NULL;
-  size_t count = 0;
-  uint64_t bytes = 0;
-  enum status status = tensor_set_files(db, loader->set.id, &files, &count, error);
-  if (!status) status = mem_zeroed((void **)&loader->shards, count + 1, sizeof *loader->shards, "tensor files", error);
-  for (size_t i = 0; !status && i < count; i++) bytes += files[i].bytes;
-  for (size_t i = 0; !status && i < count; i++, loader->shard_count++)
-    status = open_shard(loader, &loader->shards[i], folder, &files[i], verify && bytes <= LOADER_DIGEST_LIMIT, error);
-  loader->release_pages = bytes > LOADER_RESIDENT_LIMIT;
-  free(files);
+  enum status status = choose_verify(loader, db, &verify, error);
+  for (size_t s = 0; !status && s < loader->source_count; s++)
+    status = open_files(loader, &loader->sources[s], db, folder, verify, error);
+  loader->release_pages = loader->bytes > LOADER_RESIDENT_LIMIT;
   return status;
 }
 
 // Where row `row` of the set is; NULL if no file has it. Files are in the order of their rows.
-static const uint8_t *row_pixels(const struct loader *loader, uint64_t row)
+static const uint8_t *row_pixels(const struct loader *loader, const struct source *source, uint64_t row)
 {
-  size_t low = 0, high = loader->shard_count;
+  size_t low = source->first_shard, high = low + source->shard_count;
   while (low < high) {
     size_t middle = (low + high) / 2;
     const struct shard *shard = &loader->shards[middle];
@@ -103,15 +143,23 @@ static const uint8_t *row_pixels(const struct loader *loader, uint64_t row)
 
 // --- rows ------------------------------------------------------------------------------------------------------------
 
-// Images of the part with their rows, by path (ids depend on the order in which files were found) and variant; an image
-// without a row comes with NULL.
+// Images of the part with their rows in set ?1, by dataset, path (ids depend on the order in which files were found)
+// and variant; an image without a row comes with NULL. Of several sets each has the rows of one dataset, ?4. Labels are
+// the split's, by the name of the class.
 static const char part_rows[] =
-    "SELECT i.id, i.label, r.row, i.sha256 FROM split_image s JOIN image i ON i.id = s.image"
+    "SELECT i.id, l.ordinal, r.row, i.sha256 FROM split_image s JOIN image i ON i.id = s.image"
+    " JOIN split_dataset d ON d.split = s.split AND d.dataset = i.dataset"
+    " LEFT JOIN class c ON c.dataset = i.dataset AND c.ordinal = i.label"
+    " LEFT JOIN split_class l ON l.split = s.split AND l.name = c.name"
     " LEFT JOIN tensor_row r ON r.tensor_set = ?1 AND r.image = i.id"
-    " WHERE s.split = ?2 AND s.part = ?3 AND i.status = 'ok' ORDER BY i.path, r.variant";
+    " WHERE s.split = ?2 AND s.part = ?3 AND i.status = 'ok' AND (?4 = 0 OR i.dataset = ?4)"
+    " ORDER BY d.ordinal, i.path, r.variant";
 static const char all_rows[] =
-    "SELECT i.id, i.label, r.row, i.sha256 FROM tensor_row r JOIN image i ON i.id = r.image"
-    " WHERE r.tensor_set = ?1 AND ?2 IS NOT NULL AND ?3 IS NULL AND i.status = 'ok' ORDER BY i.path, r.variant";
+    "SELECT i.id, l.ordinal, r.row, i.sha256 FROM tensor_row r JOIN image i ON i.id = r.image"
+    " LEFT JOIN class c ON c.dataset = i.dataset AND c.ordinal = i.label"
+    " LEFT JOIN split_class l ON l.split = ?2 AND l.name = c.name"
+    " WHERE r.tensor_set = ?1 AND ?3 IS NULL AND i.status = 'ok' AND (?4 = 0 OR i.dataset = ?4)"
+    " ORDER BY i.path, r.variant";
 
 struct row_lists {
   size_t images, rows, id_capacity, number_capacity, label_capacity, row_capacity;
@@ -125,12 +173,15 @@ static uint64_t number_of(const char *sha256)
   return strtoull(digits, NULL, 16);
 }
 
-static enum status append_row(struct loader *loader, struct row_lists *lists, struct query *query, struct error *error)
+static enum status append_row(struct loader *loader, const struct source *source, bool labelled,
+                              struct row_lists *lists, struct query *query, struct error *error)
 {
   int64_t id = query_integer(query, 0);
+  if (labelled && query_is_null(query, 1))
+    return fail(error, BAD_DATA, "image %" PRId64 " has a class that its split has not: run split again", id);
   if (query_is_null(query, 2))
     return fail(error, BAD_DATA, "image %" PRId64 " has no row in the tensor set: run resize and augment again", id);
-  const uint8_t *pixels = row_pixels(loader, (uint64_t)query_integer(query, 2));
+  const uint8_t *pixels = row_pixels(loader, source, (uint64_t)query_integer(query, 2));
   if (!pixels)
     return fail(error, BAD_DATA, "row %" PRId64 " of image %" PRId64 " is in no tensor file", query_integer(query, 2),
                 id);
@@ -146,46 +197,89 @@ static enum status append_row(struct loader *loader, struct row_lists *lists, st
     if (status) return status;
     loader->ids[n - 1] = id;
     loader->numbers[n - 1] = number_of(query_text(query, 3));
-    loader->labels[n - 1] = (int32_t)query_integer(query, 1);
+    loader->labels[n - 1] = query_is_null(query, 1) ? -1 : (int32_t)query_integer(query, 1);
   }
   status = mem_grow((void **)&loader->rows, &lists->row_capacity, ++lists->rows, sizeof *loader->rows, "rows", error);
   if (!status) loader->rows[lists->rows - 1] = pixels;
   return status;
 }
 
+static enum status find_source_rows(struct loader *loader, const struct source *source, struct row_lists *lists,
+                                    struct db *db, const struct loader_options *options, struct error *error)
+{
+  struct query *query = NULL;
+  int64_t dataset = loader->source_count > 1 ? source->set.dataset : 0;
+  enum status status = query_open(&query, db, options->part ? part_rows : all_rows, error);
+  if (!status) status = query_bind(query, error, "iiti", source->set.id, options->split, options->part, dataset);
+  while (!status && query_next(query, &status, error))
+    status = append_row(loader, source, options->part, lists, query, error);
+  query_close(query);
+  return status;
+}
+
+// No image of the part may be missing because its dataset is in none of the sets.
+static enum status check_count(const struct loader *loader, struct db *db, const struct loader_options *options,
+                               struct error *error)
+{
+  int64_t wanted = 0;
+  if (!options->part) return OK;
+  enum status status = db_integer(db, &wanted, NULL, error,
+                                  "SELECT count(*) FROM split_image s JOIN image i ON i.id = s.image"
+                                  " WHERE s.split = ? AND s.part = ? AND i.status = 'ok'",
+                                  "it", options->split, options->part);
+  if (status || wanted == (int64_t)loader->images) return status;
+  return fail(error, BAD_DATA, "part %s has %" PRId64 " images, %zu of them in the tensor sets: run resize again",
+              options->part, wanted, loader->images);
+}
+
 static enum status find_rows(struct loader *loader, struct db *db, const struct loader_options *options,
                              struct error *error)
 {
-  struct query *query = NULL;
   struct row_lists lists = {0};
-  enum status status = query_open(&query, db, options->part ? part_rows : all_rows, error);
-  if (!status) status = query_bind(query, error, "iit", loader->set.id, options->split, options->part);
-  while (!status && query_next(query, &status, error)) status = append_row(loader, &lists, query, error);
-  query_close(query);
+  enum status status = OK;
+  for (size_t s = 0; !status && s < loader->source_count; s++)
+    status = find_source_rows(loader, &loader->sources[s], &lists, db, options, error);
   if (status) return status;
   loader->images = lists.images;
   loader->copies = lists.images ? lists.rows / lists.images : 1;
   if (loader->copies * lists.images != lists.rows)
-    return fail(error, BAD_DATA, "the tensor set has %zu rows for %zu images of part %s: not the same number for each",
-                lists.rows, lists.images, options->part ? options->part : "all");
-  return OK;
+    return fail(error, BAD_DATA,
+                "the tensor sets have %zu rows for %zu images of part %s: not the same number for each", lists.rows,
+                lists.images, options->part ? options->part : "all");
+  return check_count(loader, db, options, error);
 }
 
 // --- opening ---------------------------------------------------------------------------------------------------------
 
-static enum status find_set(struct loader *loader, struct db *db, int64_t id, struct error *error)
+static enum status find_source(struct loader *loader, struct source *source, struct db *db, int64_t id,
+                               struct error *error)
 {
+  struct tensor_set *set = &source->set;
   bool found;
-  enum status status = tensor_set_find(db, NULL, id, &loader->set, &found, error);
+  enum status status = tensor_set_find(db, NULL, id, set, &found, error);
   if (status) return status;
-  if (!found || !loader->set.done)
+  if (!found || !set->done)
     return fail(error, BAD_DATA, "tensor set %" PRId64 " is not done: run resize and augment first", id);
-  if (loader->set.height != loader->set.width || loader->set.channels != 3)
-    return fail(error, BAD_DATA, "tensor set %" PRId64 " is %dx%dx%d, not square RGB", id, loader->set.height,
-                loader->set.width, loader->set.channels);
-  loader->side = loader->set.height;
+  if (set->height != set->width || set->channels != 3)
+    return fail(error, BAD_DATA, "tensor set %" PRId64 " is %dx%dx%d, not square RGB", id, set->height, set->width,
+                set->channels);
+  if (loader->side && loader->side != set->height)
+    return fail(error, BAD_DATA, "tensor set %" PRId64 " has a side of %d, the one before it %d", id, set->height,
+                loader->side);
+  loader->side = set->height;
   loader->row_bytes = (size_t)loader->side * (size_t)loader->side * 3;
   return OK;
+}
+
+static enum status find_sources(struct loader *loader, struct db *db, const struct loader_options *options,
+                                struct error *error)
+{
+  size_t count = options->tensor_set_count;
+  if (!count) return fail(error, BAD_DATA, "no tensor set to read images from");
+  enum status status = mem_zeroed((void **)&loader->sources, count, sizeof *loader->sources, "tensor sets", error);
+  for (size_t s = 0; !status && s < count; s++, loader->source_count++)
+    status = find_source(loader, &loader->sources[s], db, options->tensor_sets[s], error);
+  return status;
 }
 
 enum status loader_open(struct loader **out, struct db *db, const char *folder, const struct loader_options *options,
@@ -194,7 +288,7 @@ enum status loader_open(struct loader **out, struct db *db, const char *folder, 
   struct loader *loader = NULL;
   *out = NULL;
   enum status status = mem_zeroed((void **)&loader, 1, sizeof *loader, "the loader", error);
-  if (!status) status = find_set(loader, db, options->tensor_set, error);
+  if (!status) status = find_sources(loader, db, options, error);
   if (!status) status = open_shards(loader, db, folder, options->verify, error);
   if (!status) status = find_rows(loader, db, options, error);
   if (status) {
@@ -213,6 +307,7 @@ void loader_close(struct loader *loader)
   if (!loader) return;
   for (size_t i = 0; loader->shards && i < loader->shard_count; i++) tensorfile_close(loader->shards[i].file);
   free(loader->shards);
+  free(loader->sources);
   free(loader->ids);
   free(loader->numbers);
   free(loader->labels);

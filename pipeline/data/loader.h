@@ -1,4 +1,4 @@
-// From the manifest's tensor sets to what the engine eats: which row an image's pixels are in, its label, its
+// From the manifest's tensor sets to what the engine eats: which set and row an image's pixels are in, its label, its
 // part, and the augmentation that training applies to it. Files are mapped, never loaded; readahead is asked
 // for a batch ahead, and the pages of a set larger than LOADER_RESIDENT_LIMIT are unmapped after use, so that
 // memory does not grow with the set.
@@ -20,24 +20,29 @@ enum { LOADER_RESIDENT_LIMIT = 256 << 20 };
 struct loader;
 
 struct loader_options {
-  int64_t tensor_set; // resized (all parts) or augmented (train: variant by epoch, copies taken in turn)
-  int64_t split;
-  const char *part;                     // "train", "val", "test"; NULL: all images of the tensor set that are ok
+  // Resized sets (all parts), one for each of the split's datasets in their order; or an augmented one (train: variant
+  // by epoch, copies taken in turn), which has rows of them all.
+  const int64_t *tensor_sets;
+  size_t tensor_set_count;
+  int64_t split;                        // whose classes the labels are
+  const char *part;                     // "train", "val", "test"; NULL: all images of the tensor sets that are ok
   const struct augment_recipe *augment; // NULL: none; copied
   uint64_t seed;                        // of the augmentation
-  bool verify; // compare each file's SHA-256 with its row, if the set has at most LOADER_DIGEST_LIMIT bytes
+  bool verify; // compare each file's SHA-256 with its row, if the sets have at most LOADER_DIGEST_LIMIT bytes
 };
 
-// Opens the set's files and checks size and header (and digests, see `verify`). Images are in the order of
-// their paths. BAD_DATA names a file that is missing or not what its row says, or a part's image that has no
-// row. A part without images is no error.
+// Opens the sets' files and checks size and header (and digests, see `verify`). Images are in the order of the
+// datasets and, within each, of their paths. BAD_DATA names a file that is missing or not what its row says, or a
+// part's image that has no row or no class. A part without images is no error.
 enum status loader_open(struct loader **out, struct db *db, const char *folder, const struct loader_options *options,
                         struct error *error);
 void loader_close(struct loader *loader);
 
 size_t loader_images(const struct loader *loader);
-int loader_size(const struct loader *loader);              // side of the square
-const int32_t *loader_labels(const struct loader *loader); // [images]
+int loader_size(const struct loader *loader); // side of the square
+// [images]: places among the split's classes. -1 (only where options->part is NULL): the split has no class of that
+// name.
+const int32_t *loader_labels(const struct loader *loader);
 int64_t loader_image_id(const struct loader *loader, size_t index);
 
 // The image in augment_draw's sense: from its bytes' SHA-256, so that the same file is augmented alike in every

@@ -1,5 +1,6 @@
-// How images are shared out to train, val and test. A method sees the candidates in the order of their paths and says a
-// part for each; it draws by counter, so that the parts depend on the seed and the paths alone.
+// How images are shared out to train, val and test. A method sees the candidates, in the order of the datasets and
+// of their paths, and says a part for each; it draws by counter, so that the parts depend on the seed and the paths
+// alone.
 //
 // To add a method (grouped, blocks, folder): a function of split_method's type in a file of its own, a row in split.c's
 // table, its name among the choices of split.method in config/keys_table.c. A method that needs more of an image than

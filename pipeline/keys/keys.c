@@ -1,97 +1,10 @@
 #include "keys/keys.h"
 
-#include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "config/keys_table.h"
 #include "keys/parts.h"
-
-// --- the dataset ---------------------------------------------------------------------------------------------------
-
-enum status dataset_root(const struct config *config, char out[PATH_LIMIT], struct error *error)
-{
-  struct stat info;
-  if (!config_list_length(config, "dataset.train"))
-    return fail(
-        error, BAD_USAGE,
-        "dataset.train is not set: name the folder with a folder of images per class, as in --set dataset.train=DIR "
-        "(make pipeline DATA=DIR)");
-  const char *path = config_list_item(config, "dataset.train", 0);
-  if (!realpath(path, out)) {
-    if (errno == ENOENT || errno == ENOTDIR) return fail(error, BAD_USAGE, "dataset.train: no folder at %s", path);
-    return fail_errno(error, "dataset.train: cannot open %s", path);
-  }
-  if (stat(out, &info) == 0 && !S_ISDIR(info.st_mode))
-    return fail(error, BAD_USAGE, "dataset.train: %s is not a folder", path);
-  return OK;
-}
-
-// The root as the manifest holds it. Only ingest needs the folder itself: without it, an absolute path still tells the
-// dataset.
-static enum status known_root(const struct config *config, char out[PATH_LIMIT], struct error *error)
-{
-  struct error hidden = {0};
-  enum status status = dataset_root(config, out, &hidden);
-  const char *path = config_list_length(config, "dataset.train") ? config_list_item(config, "dataset.train", 0) : "";
-  if (status && path[0] == '/' && strlen(path) < PATH_LIMIT) {
-    snprintf(out, PATH_LIMIT, "%s", path);
-    return OK;
-  }
-  return status ? fail(error, status, "%s", hidden.text) : OK;
-}
-
-static enum status too_many(struct db *db, int64_t count, struct error *error)
-{
-  if (!count) return fail(error, BAD_DATA, "%s holds no dataset yet: run build/stages/ingest first", db_path(db));
-  return fail(error, BAD_USAGE, "%s holds %lld datasets: say which by --set dataset.train=DIR", db_path(db),
-              (long long)count);
-}
-
-static enum status read_dataset(struct dataset_found *out, struct query *query, bool *found, struct error *error)
-{
-  enum status status = OK;
-  *found = query_next(query, &status, error);
-  if (!*found) return status;
-  out->id = query_integer(query, 0);
-  snprintf(out->fingerprint, sizeof out->fingerprint, "%s", query_text(query, 1));
-  snprintf(out->name, sizeof out->name, "%s", query_text(query, 2));
-  out->images = (uint64_t)query_integer(query, 3);
-  return OK;
-}
-
-enum status dataset_find(struct dataset_found *out, struct db *db, const struct config *config, struct error *error)
-{
-  char root[PATH_LIMIT] = "";
-  bool by_root = config_list_length(config, "dataset.train") > 0, found = false;
-  enum status status = OK;
-  if (by_root)
-    status = known_root(config, root, error);
-  else {
-    int64_t count = 0;
-    status = db_integer(db, &count, NULL, error, "SELECT count(*) FROM dataset", "");
-    if (!status && count != 1) return too_many(db, count, error);
-  }
-  struct query *query = NULL;
-  if (!status)
-    status = query_open(&query, db, "SELECT id, fingerprint, name, images FROM dataset WHERE ?1 IS NULL OR root = ?1",
-                        error);
-  if (!status && by_root)
-    status = query_bind(query, error, "b", root, strlen(root));
-  else if (!status)
-    status = query_bind(query, error, "n");
-  if (!status) status = read_dataset(out, query, &found, error);
-  query_close(query);
-  if (status) return status;
-  if (!found)
-    return fail(error, BAD_DATA, "%s does not know the dataset %s yet: run build/stages/ingest first", db_path(db),
-                root);
-  if (!out->fingerprint[0])
-    return fail(error, BAD_DATA, "the scan of dataset %s did not finish: run build/stages/ingest again", out->name);
-  return OK;
-}
 
 // --- keys ----------------------------------------------------------------------------------------------------------
 
@@ -132,40 +45,61 @@ enum status key_hand_over(struct stage_key **out, struct stage_key *key, enum st
   return status;
 }
 
-// A key that begins with its stage's code and the dataset's content.
-static enum status begin(struct stage_key **key, int code, struct db *db, const struct config *config,
-                         struct error *error)
+// "what", "what 2", "what 3", ...
+static void numbered(char out[64], const char *what, size_t index)
 {
-  struct dataset_found dataset = {0};
-  *key = NULL;
-  enum status status = dataset_find(&dataset, db, config, error);
-  if (!status) status = stage_key_new(key, code, error);
-  if (!status) status = stage_key_add(*key, "dataset content", dataset.fingerprint, error);
-  return status;
+  if (index)
+    snprintf(out, 64, "%s %zu", what, index + 1);
+  else
+    snprintf(out, 64, "%s", what);
 }
 
 enum status split_key(struct stage_key **out, struct db *db, const struct config *config, struct error *error)
 {
+  struct datasets datasets;
   struct stage_key *key = NULL;
-  enum status status = begin(&key, SPLIT_CODE, db, config, error);
+  enum status status = datasets_find(&datasets, db, config, error);
+  if (!status) status = stage_key_new(&key, SPLIT_CODE, error);
+  for (size_t i = 0; !status && i < datasets.count; i++) {
+    char name[64];
+    numbered(name, "dataset content", i);
+    status = stage_key_add(key, name, datasets.list[i].fingerprint, error);
+  }
   if (!status) status = key_add_section(key, "split.", NULL, config, error);
   if (!status) status = stage_key_add_config(key, config, "seed", error);
   return key_hand_over(out, key, status, error);
 }
 
-enum status resized_key(struct stage_key **out, struct db *db, const struct config *config, struct error *error)
+enum status resized_key(struct stage_key **out, const struct dataset_found *dataset, const struct config *config,
+                        struct error *error)
 {
   struct stage_key *key = NULL;
-  enum status status = begin(&key, RESIZED_CODE, db, config, error);
+  enum status status = stage_key_new(&key, RESIZED_CODE, error);
+  if (!status) status = stage_key_add(key, "dataset content", dataset->fingerprint, error);
   if (!status) status = key_add_section(key, "resize.", NULL, config, error);
   return key_hand_over(out, key, status, error);
+}
+
+enum status key_add_resized(struct stage_key *key, struct db *db, const struct config *config, struct error *error)
+{
+  struct datasets datasets;
+  enum status status = datasets_find(&datasets, db, config, error);
+  for (size_t i = 0; !status && i < datasets.count; i++) {
+    struct stage_key *resized = NULL;
+    char name[64];
+    numbered(name, "resized images", i);
+    status = resized_key(&resized, &datasets.list[i], config, error);
+    if (!status) status = stage_key_add(key, name, stage_key_digest(resized), error);
+    stage_key_free(resized);
+  }
+  return status;
 }
 
 enum status augmented_key(struct stage_key **out, struct db *db, const struct config *config, struct error *error)
 {
   struct stage_key *key = NULL;
   enum status status = stage_key_new(&key, AUGMENTED_CODE, error);
-  if (!status) status = key_add_key(key, "resized images", resized_key, db, config, error);
+  if (!status) status = key_add_resized(key, db, config, error);
   if (!status) status = key_add_key(key, "split", split_key, db, config, error);
   if (!status) status = key_add_section(key, "augment.", (const char *const[]){"augment.mode", NULL}, config, error);
   if (!status) status = stage_key_add_config(key, config, "seed", error);
@@ -186,27 +120,57 @@ enum status split_wanted(struct split_found *out, struct db *db, const struct co
   return status;
 }
 
-static enum status tensors_wanted(struct tensor_set *out, key_maker *make, const char *stage, struct db *db,
-                                  const struct config *config, struct error *error)
+// The finished set of a key; `stage` makes it.
+static enum status set_of(struct tensor_set *out, const struct stage_key *key, const char *stage, struct db *db,
+                          struct error *error)
+{
+  bool found = false;
+  enum status status = tensor_set_find(db, stage_key_digest(key), 0, out, &found, error);
+  if (status) return status;
+  if (!found) return fail(error, BAD_DATA, "no images for this configuration yet: run build/stages/%s first", stage);
+  if (out->done) return OK;
+  return fail(error, BAD_DATA, "%s did not finish for this configuration: run build/stages/%s again", stage, stage);
+}
+
+static void add_set(struct tensor_sets *sets, const struct tensor_set *set)
+{
+  sets->ids[sets->count++] = set->id;
+  sets->height = set->height;
+  sets->width = set->width;
+  sets->channels = set->channels;
+}
+
+enum status resized_of(struct tensor_set *out, const struct dataset_found *dataset, struct db *db,
+                       const struct config *config, struct error *error)
 {
   struct stage_key *key = NULL;
-  bool found = false;
-  enum status status = make(&key, db, config, error);
-  if (!status) status = tensor_set_find(db, stage_key_digest(key), 0, out, &found, error);
+  enum status status = resized_key(&key, dataset, config, error);
+  if (!status) status = set_of(out, key, "resize", db, error);
   stage_key_free(key);
-  if (!status && !found)
-    status = fail(error, BAD_DATA, "no images for this configuration yet: run build/stages/%s first", stage);
-  if (!status && !out->done)
-    status = fail(error, BAD_DATA, "%s did not finish for this configuration: run build/stages/%s again", stage, stage);
   return status;
 }
 
-enum status resized_wanted(struct tensor_set *out, struct db *db, const struct config *config, struct error *error)
+enum status resized_wanted(struct tensor_sets *out, struct db *db, const struct config *config, struct error *error)
 {
-  return tensors_wanted(out, resized_key, "resize", db, config, error);
+  struct datasets datasets;
+  struct tensor_set set;
+  *out = (struct tensor_sets){.count = 0};
+  enum status status = datasets_find(&datasets, db, config, error);
+  for (size_t i = 0; !status && i < datasets.count; i++) {
+    status = resized_of(&set, &datasets.list[i], db, config, error);
+    if (!status) add_set(out, &set);
+  }
+  return status;
 }
 
-enum status augmented_wanted(struct tensor_set *out, struct db *db, const struct config *config, struct error *error)
+enum status augmented_wanted(struct tensor_sets *out, struct db *db, const struct config *config, struct error *error)
 {
-  return tensors_wanted(out, augmented_key, "augment", db, config, error);
+  struct stage_key *key = NULL;
+  struct tensor_set set;
+  *out = (struct tensor_sets){.count = 0};
+  enum status status = augmented_key(&key, db, config, error);
+  if (!status) status = set_of(&set, key, "augment", db, error);
+  if (!status) add_set(out, &set);
+  stage_key_free(key);
+  return status;
 }

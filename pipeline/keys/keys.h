@@ -1,14 +1,15 @@
 // What derived work depends on, and where it is found: one function per kind, used by the stage that makes it and by
 // the stages that use it, so that they cannot disagree.
 //
-//   dataset --+--> split ----------+--> augmented --+
-//             |                    |                |
-//             +--> resized --------+----------------+--> run
+//   datasets --+--> split ----------+--> augmented --+
+//              |                    |                |
+//              +--> resized --------+----------------+--> run
 //
-// An arrow: the digest at its start is a pair of the key at its end.
+// An arrow: the digest at its start is a pair of the key at its end. A run may train on several datasets
+// (dataset.train); each has a resized set of its own, which any combination uses again.
 //
 //   struct stage_key *key = NULL;
-//   status = resized_key(&key, stage_db(stage), stage_config(stage), error); // finished; free with stage_key_free
+//   status = split_key(&key, stage_db(stage), stage_config(stage), error); // finished; free with stage_key_free
 //   ...
 //   status = split_wanted(&split, stage_db(stage), stage_config(stage), error); // or "run build/stages/split first"
 #ifndef PIPELINE_KEYS_H
@@ -29,6 +30,8 @@
 // Raised when a stage makes another result of the same inputs: all of its work is then made anew.
 enum { SPLIT_CODE = 1, RESIZED_CODE = 2, AUGMENTED_CODE = 2, RUN_CODE = 2 };
 
+enum { DATASETS_LIMIT = 64, SUBJECT_LIMIT = 1024 };
+
 struct dataset_found {
   int64_t id;
   char fingerprint[DIGEST_TEXT];
@@ -36,23 +39,51 @@ struct dataset_found {
   uint64_t images; // usable ones
 };
 
-// dataset.train as an absolute path without links: dataset.root. BAD_USAGE if it is unset or not a folder.
-enum status dataset_root(const struct config *config, char out[PATH_LIMIT], struct error *error);
+// In the order in which the configuration names them.
+struct datasets {
+  struct dataset_found list[DATASETS_LIMIT];
+  int64_t ids[DATASETS_LIMIT];
+  size_t count;
+};
 
-// The dataset of the configuration, or the manifest's only one where dataset.train is unset. BAD_DATA says to ingest
-// first.
-enum status dataset_find(struct dataset_found *out, struct db *db, const struct config *config, struct error *error);
+// Item `index` of dataset.train or dataset.test (`key`) as an absolute path without links: dataset.root. BAD_USAGE if
+// it is not a folder.
+enum status dataset_root(const struct config *config, const char *key, size_t index, char out[PATH_LIMIT],
+                         struct error *error);
+
+// BAD_USAGE where dataset.train is unset, or where two of the folders of dataset.train and dataset.test are the same or
+// lie one within the other: images would count twice, or be trained on and tested on.
+enum status datasets_check(const struct config *config, struct error *error);
+
+// The datasets of dataset.train, or the manifest's only one where that is unset. BAD_DATA says to ingest first, or that
+// two hold the same images.
+enum status datasets_find(struct datasets *out, struct db *db, const struct config *config, struct error *error);
+
+// "phone29/train + kaggle64/train", cut to what fits in SUBJECT_LIMIT or so: what a stage's log row names as its
+// subject.
+void datasets_name(const struct datasets *datasets, char *out, size_t size);
 
 enum status split_key(struct stage_key **out, struct db *db, const struct config *config, struct error *error);
-enum status resized_key(struct stage_key **out, struct db *db, const struct config *config, struct error *error);
+enum status resized_key(struct stage_key **out, const struct dataset_found *dataset, const struct config *config,
+                        struct error *error);
 enum status augmented_key(struct stage_key **out, struct db *db, const struct config *config, struct error *error);
 // train.precision counts as what it resolves to on this CPU; train.checkpoint_seconds does not count.
 enum status run_key(struct stage_key **out, struct db *db, const struct config *config, struct error *error);
 
+// Tensor sets with images of one shape, for the loader.
+struct tensor_sets {
+  int64_t ids[DATASETS_LIMIT];
+  size_t count;
+  int height, width, channels;
+};
+
 // What the configuration asks for, finished. BAD_DATA says which stage to run first.
 enum status split_wanted(struct split_found *out, struct db *db, const struct config *config, struct error *error);
-enum status resized_wanted(struct tensor_set *out, struct db *db, const struct config *config, struct error *error);
-enum status augmented_wanted(struct tensor_set *out, struct db *db, const struct config *config, struct error *error);
+enum status resized_wanted(struct tensor_sets *out, struct db *db, const struct config *config, struct error *error);
+enum status augmented_wanted(struct tensor_sets *out, struct db *db, const struct config *config, struct error *error);
+// The resized images of one dataset.
+enum status resized_of(struct tensor_set *out, const struct dataset_found *dataset, struct db *db,
+                       const struct config *config, struct error *error);
 // A run in any state; `name` (may be NULL) finds it by its name instead.
 enum status run_wanted(struct run_found *out, struct db *db, const struct config *config, const char *name,
                        struct error *error);

@@ -9,7 +9,7 @@ static enum status add_images(struct stage_key *key, struct db *db, const struct
                               struct error *error)
 {
   if (!strcmp(mode, "copies")) return key_add_key(key, "augmented images", augmented_key, db, config, error);
-  return key_add_key(key, "resized images", resized_key, db, config, error);
+  return key_add_resized(key, db, config, error);
 }
 
 enum status run_key(struct stage_key **out, struct db *db, const struct config *config, struct error *error)

@@ -244,13 +244,18 @@ enum status training_page(struct page *page, int number, const struct report *re
   page_begin(page, number, "Training images");
   if (page->status) return page_draw(page, NULL, NULL);
   show_query(page, report);
-  const struct loader_options options = {.tensor_set = report->run.tensor_set,
+  int64_t *sets = NULL;
+  size_t set_count = 0;
+  page->status = run_tensor_sets(report->db, report->run.id, &sets, &set_count, page->error);
+  const struct loader_options options = {.tensor_sets = sets,
+                                         .tensor_set_count = set_count,
                                          .split = report->run.split,
                                          .part = "train",
                                          .augment = online ? &recipe : NULL,
                                          .seed = (uint64_t)report->run.seed};
-  if (loader_open(&loader, report->db, report->folder, &options, &why) != OK)
-    return page_say(page, "They cannot be drawn: %s", why.text);
+  enum status opened = loader_open(&loader, report->db, report->folder, &options, &why);
+  free(sets);
+  if (opened) return page_say(page, "They cannot be drawn: %s", why.text);
   size_t images = loader_images(loader);
   int count = images < (size_t)report->samples ? (int)images : report->samples;
   if (count) draw_training(page, loader, count);

@@ -214,13 +214,13 @@ static const struct {
 enum { COLUMNS = sizeof columns / sizeof *columns };
 
 // The subject of the stages that come before training.
-static void dataset_name(struct page *page, const struct report *report, char *out, size_t size)
+static void datasets_names(struct page *page, const struct report *report, char *out, size_t size)
 {
   struct query *query = NULL;
   out[0] = '\0';
   if (page->status) return;
-  page->status = query_open(&query, page->db, "SELECT name FROM dataset WHERE id = ?", page->error);
-  if (!page->status) page->status = query_bind(query, page->error, "i", report->run.dataset);
+  page->status = query_open(&query, page->db, "SELECT datasets FROM run_datasets WHERE run = ?", page->error);
+  if (!page->status) page->status = query_bind(query, page->error, "t", report->run.name);
   if (page_next(page, query)) snprintf(out, size, "%s", query_text(query, 0));
   query_close(query);
 }
@@ -242,16 +242,16 @@ enum status throughput_page(struct page *page, int number, const struct report *
   static const char sql[] =
       "SELECT stage, subject, images, seconds, images_per_second, peak_memory_mib, threads, started_at FROM throughput "
       "WHERE subject IN (?1, ?2) LIMIT 24";
-  char dataset[512];
+  char datasets[1024];
   page_begin(page, number, "Throughput and memory");
   page_words(
       page, SUBTITLE, 0.03, 0.905,
       "Executions that worked on images, the newest first; bars are images per second, on a scale of logarithms");
   for (int c = 0; c < COLUMNS; c++)
     page_words(page, columns[c].number ? GREY_NUMBER : GREY, columns[c].x, 0.865, "%s", columns[c].head);
-  dataset_name(page, report, dataset, sizeof dataset);
+  datasets_names(page, report, datasets, sizeof datasets);
   FILE *file = page_file(page, "bars");
-  struct query *query = page_query(page, sql, report->run.name, dataset);
+  struct query *query = page_query(page, sql, report->run.name, datasets);
   double y = 0.865;
   int rows = 0;
   for (; page_next(page, query); rows++) {

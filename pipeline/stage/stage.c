@@ -133,8 +133,8 @@ void stage_subject(struct stage *stage, const char *subject)
 
 void stage_count(struct stage *stage, uint64_t images, double seconds)
 {
-  stage->images = images;
-  stage->seconds = seconds;
+  stage->images += images;
+  stage->seconds += seconds;
   stage->counted = true;
 }
 

@@ -62,7 +62,8 @@ struct progress *stage_progress(struct stage *stage, const char *unit, uint64_t 
 
 // For stage_log: what was worked on, why, and how many images. `--json` prints the closing row on stdout.
 void stage_subject(struct stage *stage, const char *subject);
-void stage_count(struct stage *stage, uint64_t images, double seconds); // the working time, start-up left out
+// Adds up where a stage counts more than once. `seconds` is the working time, start-up left out.
+void stage_count(struct stage *stage, uint64_t images, double seconds);
 
 // --- the key of derived work -----------------------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@
 
 #include "core/digest.h"
 #include "core/mem.h"
+#include "schema_2_sql.h"
 #include "schema_sql.h"
 #include "views_sql.h"
 
@@ -23,16 +24,17 @@
 enum {
   APPLICATION_ID = 0x41534C31
 }; // "ASL1", at byte 68 of the file: file(1) and we can tell a manifest from a stranger
-enum { SCHEMA_VERSION = 1 };
+enum { SCHEMA_VERSION = 2 };
 enum { BUSY_MILLISECONDS = 30000 };
 
 // To change the schema: edit schema.sql for new manifests, raise SCHEMA_VERSION, and append the step for old
-// ones. A new manifest is the step from nothing.
+// ones as a file of its own (schema_2.sql). A new manifest is the step from nothing.
 static const struct migration {
   int from, to;
   const char *sql;
 } migrations[] = {
     {0, SCHEMA_VERSION, schema_sql},
+    {1, 2, schema_2_sql},
 };
 
 struct db {
@@ -168,11 +170,35 @@ static enum status choose_journal(struct db *db, struct error *error)
 
 // --- schema and views ------------------------------------------------------------------------------------------------
 
+static enum status drop_views(struct db *db, struct error *error)
+{
+  char *statements = NULL;
+  struct query *query = NULL;
+  enum status status =
+      query_open(&query, db,
+                 "SELECT group_concat('DROP VIEW \"' || replace(name, '\"', '\"\"') || '\"', ';') FROM sqlite_schema"
+                 " WHERE type = 'view'",
+                 error);
+  if (query && query_next(query, &status, error)) status = mem_text(&statements, query_text(query, 0), error);
+  query_close(query);
+  if (!status) status = execute(db, statements, error);
+  free(statements);
+  return status;
+}
+
+// Views would stand in the way of a table that is made anew.
+static enum status forget_views(struct db *db, struct error *error)
+{
+  enum status status = drop_views(db, error);
+  return status ? status : db_run(db, error, "DELETE FROM meta WHERE key = 'views'", "");
+}
+
 static enum status migrate_step(struct db *db, int64_t *version, struct error *error)
 {
   for (size_t i = 0; i < sizeof migrations / sizeof *migrations; i++) {
     if (migrations[i].from != *version) continue;
-    enum status status = execute(db, migrations[i].sql, error);
+    enum status status = *version ? forget_views(db, error) : OK;
+    if (!status) status = execute(db, migrations[i].sql, error);
     char stamp[96]; // a PRAGMA takes no parameters; both values are our own numbers
     snprintf(stamp, sizeof stamp, "PRAGMA application_id = %d; PRAGMA user_version = %d", APPLICATION_ID,
              migrations[i].to);
@@ -201,22 +227,6 @@ static enum status views_are(struct db *db, const char *digest, bool *same, stru
   enum status status =
       db_integer(db, &rows, NULL, error, "SELECT count(*) FROM meta WHERE key = 'views' AND value = ?", "t", digest);
   *same = rows == 1;
-  return status;
-}
-
-static enum status drop_views(struct db *db, struct error *error)
-{
-  char *statements = NULL;
-  struct query *query = NULL;
-  enum status status =
-      query_open(&query, db,
-                 "SELECT group_concat('DROP VIEW \"' || replace(name, '\"', '\"\"') || '\"', ';') FROM sqlite_schema"
-                 " WHERE type = 'view'",
-                 error);
-  if (query && query_next(query, &status, error)) status = mem_text(&statements, query_text(query, 0), error);
-  query_close(query);
-  if (!status) status = execute(db, statements, error);
-  free(statements);
   return status;
 }
 

@@ -10,7 +10,7 @@
 
 // NaN becomes NULL by itself: SQLite stores a NaN as NULL.
 
-static const char run_columns[] = "SELECT id, dataset, split, tensor_set, seed, name, key, state, model, "
+static const char run_columns[] = "SELECT id, dataset, split, seed, name, key, state, model, "
                                   "precision, weights_sha256, best_sha256,"
                                   " best_epoch, epochs_planned, (SELECT count(*) FROM epoch e WHERE e.run = "
                                   "r.id), best_val_accuracy, parameters"
@@ -27,20 +27,19 @@ static void read_run(struct run_found *out, struct query *query)
       .id = query_integer(query, 0),
       .dataset = query_integer(query, 1),
       .split = query_integer(query, 2),
-      .tensor_set = query_integer(query, 3),
-      .seed = query_integer(query, 4),
-      .best_epoch = (int)query_integer(query, 12),
-      .epochs_planned = (int)query_integer(query, 13),
-      .epochs = (int)query_integer(query, 14),
-      .best_val_accuracy = query_is_null(query, 15) ? NAN : query_real(query, 15),
+      .seed = query_integer(query, 3),
+      .best_epoch = (int)query_integer(query, 11),
+      .epochs_planned = (int)query_integer(query, 12),
+      .epochs = (int)query_integer(query, 13),
+      .best_val_accuracy = query_is_null(query, 14) ? NAN : query_real(query, 14),
   };
-  copy_text(out->name, sizeof out->name, query, 5);
-  copy_text(out->key, sizeof out->key, query, 6);
-  copy_text(out->state, sizeof out->state, query, 7);
-  copy_text(out->model, sizeof out->model, query, 8);
-  copy_text(out->precision, sizeof out->precision, query, 9);
-  copy_text(out->weights_sha256, sizeof out->weights_sha256, query, 10);
-  copy_text(out->best_sha256, sizeof out->best_sha256, query, 11);
+  copy_text(out->name, sizeof out->name, query, 4);
+  copy_text(out->key, sizeof out->key, query, 5);
+  copy_text(out->state, sizeof out->state, query, 6);
+  copy_text(out->model, sizeof out->model, query, 7);
+  copy_text(out->precision, sizeof out->precision, query, 8);
+  copy_text(out->weights_sha256, sizeof out->weights_sha256, query, 9);
+  copy_text(out->best_sha256, sizeof out->best_sha256, query, 10);
 }
 
 static enum status open_run_query(struct query **query, struct db *db, const char *condition, struct error *error)
@@ -98,7 +97,7 @@ enum status run_nearest(struct db *db, const char *base, const char *except, con
   if (!status && query_next(query, &status, error)) {
     read_run(out, query);
     *found = true;
-    status = mem_text(parameters, query_text(query, 16), error);
+    status = mem_text(parameters, query_text(query, 15), error);
   }
   query_close(query);
   return status;
@@ -140,7 +139,24 @@ enum status run_set_epochs(struct db *db, int64_t id, const struct epoch_row *ep
 
 // --- the run ---------------------------------------------------------------------------------------------------------
 
-enum status run_insert(struct db *db, const struct run_row *row, int64_t *id, struct error *error)
+enum status run_tensor_sets(struct db *db, int64_t id, int64_t **out, size_t *count, struct error *error)
+{
+  struct query *query = NULL;
+  size_t capacity = 0;
+  *out = NULL;
+  *count = 0;
+  enum status status =
+      query_open(&query, db, "SELECT tensor_set FROM run_tensor_set WHERE run = ? ORDER BY ordinal", error);
+  if (!status) status = query_bind(query, error, "i", id);
+  while (!status && query_next(query, &status, error)) {
+    status = mem_grow((void **)out, &capacity, *count + 1, sizeof **out, "tensor sets", error);
+    if (!status) (*out)[(*count)++] = query_integer(query, 0);
+  }
+  query_close(query);
+  return status;
+}
+
+static enum status insert_run(struct db *db, const struct run_row *row, int64_t *id, struct error *error)
 {
   enum status status =
       db_run(db, error,
@@ -149,10 +165,21 @@ enum status run_insert(struct db *db, const struct run_row *row, int64_t *id, st
              "started_at)"
              " VALUES (?, ?, ?, ?, 'running', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
              "tttttiiiititttiiir", row->name, row->key, row->parameters, row->config, row->model, row->dataset,
-             row->split, row->tensor_set, row->seed, row->precision, (int64_t)row->threads, row->isa, row->host,
+             row->split, row->tensor_sets[0], row->seed, row->precision, (int64_t)row->threads, row->isa, row->host,
              row->versions, row->parameter_count, row->trainable_count, row->epochs_planned, (double)time(NULL));
-  if (!status) *id = db_last_id(db);
+  if (status) return status;
+  *id = db_last_id(db);
+  for (size_t i = 0; i < row->tensor_set_count && !status; i++)
+    status = db_run(db, error, "INSERT INTO run_tensor_set (run, ordinal, tensor_set) VALUES (?, ?, ?)", "iii", *id,
+                    (int64_t)i, row->tensor_sets[i]);
   return status;
+}
+
+enum status run_insert(struct db *db, const struct run_row *row, int64_t *id, struct error *error)
+{
+  enum status status = db_begin(db, error);
+  if (status) return status;
+  return end_transaction(db, insert_run(db, row, id, error), error);
 }
 
 enum status run_set_state(struct db *db, int64_t id, const char *state, struct error *error)
@@ -180,14 +207,16 @@ static enum status insert_predictions(struct db *db, int64_t run, const char *pa
                                       size_t count, struct error *error)
 {
   struct query *query = NULL;
-  enum status status = query_open(&query, db,
-                                  "INSERT INTO prediction (run, image, part, label, predicted, confidence, "
-                                  "label_confidence, label_rank, second,"
-                                  " second_confidence, third, third_confidence, loss)"
-                                  " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, CASE WHEN ?9 >= 0 THEN ?9 END, "
-                                  "CASE WHEN ?9 >= 0 THEN ?10 END,"
-                                  " CASE WHEN ?11 >= 0 THEN ?11 END, CASE WHEN ?11 >= 0 THEN ?12 END, ?13)",
-                                  error);
+  enum status status =
+      query_open(&query, db,
+                 "INSERT INTO prediction (run, image, part, label, predicted, confidence, "
+                 "label_confidence, label_rank, second,"
+                 " second_confidence, third, third_confidence, loss)"
+                 " VALUES (?1, ?2, ?3, CASE WHEN ?4 >= 0 THEN ?4 END, ?5, ?6, CASE WHEN ?4 >= 0 THEN ?7 END,"
+                 " CASE WHEN ?4 >= 0 THEN ?8 END, CASE WHEN ?9 >= 0 THEN ?9 END,"
+                 " CASE WHEN ?9 >= 0 THEN ?10 END, CASE WHEN ?11 >= 0 THEN ?11 END,"
+                 " CASE WHEN ?11 >= 0 THEN ?12 END, CASE WHEN ?4 >= 0 THEN ?13 END)",
+                 error);
   for (size_t i = 0; !status && i < count; i++) {
     const struct prediction_row *row = &rows[i];
     status =

@@ -23,7 +23,9 @@ enum { RUN_NAME_LIMIT = 256 };
 // What a run is, fixed when it starts.
 struct run_row {
   const char *name, *key, *parameters, *config, *model;
-  int64_t dataset, split, tensor_set, seed;
+  int64_t dataset, split, seed; // dataset: the split's first
+  const int64_t *tensor_sets;   // that its training images come from, at least one
+  size_t tensor_set_count;
   const char *precision, *isa, *host, *versions;
   int threads;
   int64_t parameter_count, trainable_count, epochs_planned;
@@ -31,7 +33,7 @@ struct run_row {
 
 // What later stages need to know of a run.
 struct run_found {
-  int64_t id, dataset, split, tensor_set, seed;
+  int64_t id, dataset, split, seed; // dataset: the split's first
   char name[RUN_NAME_LIMIT], key[DIGEST_TEXT], state[16], model[64], precision[8];
   char weights_sha256[DIGEST_TEXT], best_sha256[DIGEST_TEXT]; // "" where not known yet
   int best_epoch, epochs_planned, epochs;                     // epochs: rows
@@ -54,7 +56,7 @@ struct run_result {
 
 struct prediction_row {
   int64_t image;
-  int label, predicted, label_rank;
+  int label, predicted, label_rank; // label -1: the run does not know the image's class
   double confidence, label_confidence, loss;
   int second, third; // -1: there are fewer classes
   double second_confidence, third_confidence;
@@ -84,7 +86,10 @@ enum status run_forget(struct db *db, int64_t id, struct error *error);
 enum status run_nearest(struct db *db, const char *base, const char *except, const char *wanted, struct run_found *out,
                         char **parameters, bool *found, struct error *error);
 
-// Inserts the run in state running.
+// The sets that its training images come from, in their order; free *out.
+enum status run_tensor_sets(struct db *db, int64_t id, int64_t **out, size_t *count, struct error *error);
+
+// Inserts the run in state running, with its tensor sets; one transaction.
 enum status run_insert(struct db *db, const struct run_row *row, int64_t *id, struct error *error);
 enum status run_set_state(struct db *db, int64_t id, const char *state, struct error *error);
 

@@ -21,7 +21,8 @@ CREATE TABLE dataset (
   scanned_at REAL
 ) STRICT;
 
--- A label. `ordinal` is the network's output index: the place of the name among the dataset's, sorted by bytes.
+-- A label of a dataset. `ordinal` is the place of the name among the dataset's, sorted by bytes: image.label. A network's outputs
+-- are a split's classes (split_class): the same name may have another ordinal there.
 CREATE TABLE class (
   dataset INTEGER NOT NULL REFERENCES dataset(id) ON DELETE CASCADE,
   ordinal INTEGER NOT NULL CHECK (ordinal >= 0),
@@ -54,10 +55,11 @@ CREATE TABLE image (
   CHECK (status = 'ok' OR reason IS NOT NULL)
 ) STRICT;
 CREATE INDEX image_by_class ON image(dataset, label, frame);
+CREATE INDEX image_by_sha256 ON image(sha256);
 
 CREATE TABLE split (
   id INTEGER PRIMARY KEY,
-  dataset INTEGER NOT NULL REFERENCES dataset(id) ON DELETE CASCADE,
+  dataset INTEGER NOT NULL REFERENCES dataset(id) ON DELETE CASCADE, -- the first of split_dataset
   key TEXT NOT NULL UNIQUE,       -- digest of `parameters`
   parameters TEXT NOT NULL,
   method TEXT NOT NULL,           -- 'random', ...
@@ -65,6 +67,25 @@ CREATE TABLE split (
   train INTEGER NOT NULL, val INTEGER NOT NULL, test INTEGER NOT NULL, -- images in each part
   created_at REAL NOT NULL
 ) STRICT;
+
+-- The datasets that a split shares out, in the order in which the configuration names them.
+CREATE TABLE split_dataset (
+  split INTEGER NOT NULL REFERENCES split(id) ON DELETE CASCADE,
+  ordinal INTEGER NOT NULL CHECK (ordinal >= 0),
+  dataset INTEGER NOT NULL REFERENCES dataset(id) ON DELETE CASCADE,
+  PRIMARY KEY (split, ordinal),
+  UNIQUE (split, dataset)
+) STRICT, WITHOUT ROWID;
+
+-- The classes of a split and of the runs on it: the names of all its datasets' classes, sorted by bytes. `ordinal` is the
+-- network's output index, and what `prediction` means by a label.
+CREATE TABLE split_class (
+  split INTEGER NOT NULL REFERENCES split(id) ON DELETE CASCADE,
+  ordinal INTEGER NOT NULL CHECK (ordinal >= 0),
+  name TEXT NOT NULL,
+  PRIMARY KEY (split, ordinal),
+  UNIQUE (split, name)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE split_image (
   split INTEGER NOT NULL REFERENCES split(id) ON DELETE CASCADE,
@@ -74,7 +95,8 @@ CREATE TABLE split_image (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX split_image_by_image ON split_image(image);
 
--- Published tensor files [rows, height, width, channels]. `split` is set where rows exist for one part only (augmented).
+-- Published tensor files [rows, height, width, channels]. `split` is set where rows exist for one part only (augmented); such a
+-- set has rows of all the split's datasets, and `dataset` is the first of them.
 CREATE TABLE tensor_set (
   id INTEGER PRIMARY KEY,
   kind TEXT NOT NULL CHECK (kind IN ('resized', 'augmented', 'features')),
@@ -116,9 +138,9 @@ CREATE TABLE run (
   config TEXT NOT NULL,           -- the merged YAML, as in args.yaml
   state TEXT NOT NULL CHECK (state IN ('running', 'done', 'failed', 'interrupted')),
   model TEXT NOT NULL,
-  dataset INTEGER NOT NULL REFERENCES dataset(id) ON DELETE CASCADE,
+  dataset INTEGER NOT NULL REFERENCES dataset(id) ON DELETE CASCADE, -- the first of split_dataset
   split INTEGER NOT NULL REFERENCES split(id) ON DELETE CASCADE,
-  tensor_set INTEGER NOT NULL REFERENCES tensor_set(id) ON DELETE CASCADE,
+  tensor_set INTEGER NOT NULL REFERENCES tensor_set(id) ON DELETE CASCADE, -- the first of run_tensor_set
   seed INTEGER NOT NULL,
   precision TEXT NOT NULL CHECK (precision IN ('fp32', 'bf16')),
   threads INTEGER NOT NULL,
@@ -135,6 +157,15 @@ CREATE TABLE run (
   started_at REAL NOT NULL, finished_at REAL
 ) STRICT;
 
+-- The sets that a run's training images come from: a resized one for each dataset, or one of augmented copies.
+CREATE TABLE run_tensor_set (
+  run INTEGER NOT NULL REFERENCES run(id) ON DELETE CASCADE,
+  ordinal INTEGER NOT NULL CHECK (ordinal >= 0),
+  tensor_set INTEGER NOT NULL REFERENCES tensor_set(id) ON DELETE CASCADE,
+  PRIMARY KEY (run, ordinal),
+  UNIQUE (run, tensor_set)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE epoch (
   run INTEGER NOT NULL REFERENCES run(id) ON DELETE CASCADE,
   epoch INTEGER NOT NULL CHECK (epoch >= 1),
@@ -146,20 +177,23 @@ CREATE TABLE epoch (
   PRIMARY KEY (run, epoch)
 ) STRICT, WITHOUT ROWID;
 
--- What the run's best weights say of one image of a part. `part` of an outside test is 'outside'.
+-- What the run's best weights say of one image of a part. The part of an outside test is 'outside:' and the dataset's name. An
+-- image there whose class the run does not know has no label, and no figure counts it.
 CREATE TABLE prediction (
   run INTEGER NOT NULL REFERENCES run(id) ON DELETE CASCADE,
   image INTEGER NOT NULL REFERENCES image(id) ON DELETE CASCADE,
-  part TEXT NOT NULL CHECK (part IN ('train', 'val', 'test', 'outside')),
-  label INTEGER NOT NULL,         -- class ordinals
+  part TEXT NOT NULL CHECK (part IN ('train', 'val', 'test') OR part GLOB 'outside:?*'),
+  label INTEGER,                  -- ordinals of split_class
   predicted INTEGER NOT NULL,
   confidence REAL NOT NULL,       -- softmax of `predicted`
-  label_confidence REAL NOT NULL, -- softmax of `label`
-  label_rank INTEGER NOT NULL CHECK (label_rank >= 1), -- 1: top-1 is right; <= 3: top-3 is
+  label_confidence REAL,          -- softmax of `label`
+  label_rank INTEGER CHECK (label_rank >= 1), -- 1: top-1 is right; <= 3: top-3 is
   second INTEGER, second_confidence REAL,
   third INTEGER, third_confidence REAL,
-  loss REAL NOT NULL,
-  PRIMARY KEY (run, part, image)
+  loss REAL,
+  PRIMARY KEY (run, part, image),
+  CHECK (label IS NOT NULL OR part GLOB 'outside:?*'),
+  CHECK ((label IS NULL) = (label_rank IS NULL) AND (label IS NULL) = (loss IS NULL))
 ) STRICT, WITHOUT ROWID;
 
 -- A figure of a run on a part: accuracy, top3_accuracy, macro_f1, ...; low and high bound its 95 % Wilson interval where
@@ -172,6 +206,23 @@ CREATE TABLE metric (
   low REAL, high REAL,
   images INTEGER NOT NULL,
   PRIMARY KEY (run, part, name)
+) STRICT, WITHOUT ROWID;
+
+-- An outside test: a dataset that the run never trained on, judged by its best weights. Its figures are in `metric`, its images in
+-- `prediction`, under the part 'outside:' and the dataset's name.
+CREATE TABLE outside_test (
+  run INTEGER NOT NULL REFERENCES run(id) ON DELETE CASCADE,
+  dataset INTEGER NOT NULL REFERENCES dataset(id) ON DELETE CASCADE,
+  part TEXT NOT NULL,
+  fingerprint TEXT NOT NULL,      -- of the dataset as it was judged
+  weights_sha256 TEXT NOT NULL,   -- of the weights that judged it
+  images INTEGER NOT NULL,        -- whose class the run knows
+  unknown_images INTEGER NOT NULL,-- of other classes: judged, in no figure
+  unknown_classes TEXT NOT NULL,  -- names of those, ', ' between them
+  missing_classes TEXT NOT NULL,  -- the run's classes that the dataset lacks
+  same_as_training INTEGER NOT NULL, -- images with the same bytes as a training image
+  evaluated_at REAL NOT NULL,
+  PRIMARY KEY (run, dataset)
 ) STRICT, WITHOUT ROWID;
 
 -- One execution of a stage.

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "store/classes.h"
 #include "store/db.h"
 
 enum part { PART_TRAIN, PART_VAL, PART_TEST, PART_COUNT };
@@ -14,37 +15,37 @@ enum part { PART_TRAIN, PART_VAL, PART_TEST, PART_COUNT };
 const char *part_name(enum part part); // "train", "val", "test"
 
 struct split_found {
-  int64_t id, dataset;
+  int64_t id, dataset; // the first of its datasets
   uint64_t images[PART_COUNT];
 };
 
 enum status split_find(struct db *db, const char *key, struct split_found *out, bool *found, struct error *error);
 
-// The parameters JSON of the dataset's latest split (free it), or NULL. For saying what changed.
+// The parameters JSON of the latest split whose first dataset this is (free it), or NULL. For saying what changed.
 enum status split_previous(struct db *db, int64_t dataset, char **parameters, struct error *error);
 
 // An image that may be used (status ok).
 struct split_candidate {
   int64_t image;
-  int label; // class ordinal
+  int dataset; // place among the split's datasets
+  int label;   // place among the split's classes
 };
 
-// The dataset's usable images in the order of their paths' bytes, which does not depend on when they were found; free
-// *out.
-enum status split_candidates(struct db *db, int64_t dataset, struct split_candidate **out, size_t *count,
+// The usable images of the datasets, in their order and within each in the order of their paths' bytes, which does not
+// depend on when they were found; free *out. `classes` are the union of the datasets' own.
+enum status split_candidates(struct db *db, const int64_t *datasets, size_t dataset_count,
+                             const struct class_names *classes, struct split_candidate **out, size_t *count,
                              struct error *error);
 
 struct split_row {
-  int64_t dataset;
+  const int64_t *datasets;
+  size_t dataset_count;
+  const struct class_names *classes;
   const char *key, *parameters, *method;
   int64_t seed;
 };
 
 enum status split_insert(struct db *db, const struct split_row *row, const struct split_candidate *images,
                          const enum part *parts, size_t count, struct split_found *out, struct error *error);
-
-// A dataset's class names by ordinal; free with class_names_free.
-enum status class_names_read(struct db *db, int64_t dataset, char ***names, size_t *count, struct error *error);
-void class_names_free(char **names, size_t count);
 
 #endif

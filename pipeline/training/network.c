@@ -3,7 +3,6 @@
 #include "core/version.h"
 #include "keys/settings.h"
 #include "models/models.h"
-#include "store/splits.h"
 
 static enum status check_input(const struct config *config, struct error *error)
 {
@@ -30,16 +29,16 @@ enum status network_open(struct network *out, struct db *db, const struct config
       .seed = (uint64_t)config_integer(config, "seed"),
   };
   enum status status = check_input(config, error);
-  if (!status) status = class_names_read(db, options->dataset, &out->classes, &out->class_count, error);
-  if (!status && out->class_count < 2)
-    status = fail(error, BAD_DATA, "a network needs at least 2 classes, the dataset has %zu", out->class_count);
+  if (!status) status = class_names_of_split(&out->classes, db, options->split, error);
+  if (!status && out->classes.count < 2)
+    status = fail(error, BAD_DATA, "a network needs at least 2 classes, the split has %zu", out->classes.count);
   if (!status)
-    status = model_build(model, (int)out->class_count, (float)config_real(config, "model.dropout"), &out->net, error);
+    status = model_build(model, (int)out->classes.count, (float)config_real(config, "model.dropout"), &out->net, error);
   if (!status) status = net_plan(out->net, &plan, error);
   out->subject = (struct checkpoint_subject){
       .model = model,
-      .classes = (const char *const *)out->classes,
-      .class_count = out->class_count,
+      .classes = (const char *const *)out->classes.list,
+      .class_count = out->classes.count,
       .input_size = (int)config_integer(config, "resize.size"),
       .resize_fit = config_text(config, "resize.fit"),
       .resize_filter = config_text(config, "resize.filter"),
@@ -52,7 +51,7 @@ enum status network_open(struct network *out, struct db *db, const struct config
 
 void network_release(struct network *network)
 {
-  class_names_free(network->classes, network->class_count);
+  class_names_release(&network->classes);
   net_free(network->net);
   *network = (struct network){0};
 }

@@ -24,7 +24,9 @@ struct training {
   struct network *network;
   struct optimizer *optimizer;
   struct loader *train, *validation; // validation: may be without images
-  int64_t dataset, split, tensor_set;
+  int64_t split, dataset;            // dataset: the split's first
+  const int64_t *tensor_sets;        // of the training images
+  size_t tensor_set_count;
   enum net_precision precision;
   // Found and made.
   int64_t run;

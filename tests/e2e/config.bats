@@ -113,8 +113,8 @@ has() {
   has "no folder at $BATS_TEST_TMPDIR/no such"
   run -2 "${ingest[@]}" --set dataset.train=Makefile
   has "Makefile is not a folder"
-  run -2 "${ingest[@]}" --set dataset.train=a --set dataset.train+=b
-  has "2 folders to train on; allowed: one"
+  run -2 "${ingest[@]}" --set dataset.train=tests --set dataset.train+=tests/unit
+  has "lies within"
 }
 
 # --- pipeline.sh, with stages that only show their arguments ---------------------------------------------------------

@@ -105,8 +105,11 @@ static void make_dataset(struct db *db, const char *folder, bool hostile)
               "tbi", hostile ? "`touch canary` 'hands'" : "hands", root, strlen(root), (int64_t)CLASSES * EACH));
   must(db_run(db, &error, "INSERT INTO split VALUES (1, 1, 's', '{}', 'random', 0, ?, ?, 0, 1.7e9)", "ii",
               (int64_t)CLASSES * TRAIN, (int64_t)CLASSES * VAL));
+  must(db_run(db, &error, "INSERT INTO split_dataset VALUES (1, 0, 1)", ""));
   for (int label = 0; label < CLASSES; label++) {
     must(db_run(db, &error, "INSERT INTO class VALUES (1, ?, ?)", "it", (int64_t)label, class_name(label, hostile)));
+    must(db_run(db, &error, "INSERT INTO split_class VALUES (1, ?, ?)", "it", (int64_t)label,
+                class_name(label, hostile)));
     char name[16];
     snprintf(name, sizeof name, "c%02d", label);
     must(path_join(text, root, name, &error));
@@ -225,6 +228,7 @@ static void make_run(struct db *db, const char *folder, const char *name, double
                                    .seconds = 9.5,
                                    .images_per_second = 143};
   }
+  const int64_t tensor_set = 1;
   struct run_row row = {.name = name,
                         .key = name,
                         .parameters = "{\"code\":1,\"train.epochs\":12}",
@@ -232,7 +236,8 @@ static void make_run(struct db *db, const char *folder, const char *name, double
                         .model = "seed-cnn",
                         .dataset = 1,
                         .split = 1,
-                        .tensor_set = 1,
+                        .tensor_sets = &tensor_set,
+                        .tensor_set_count = 1,
                         .precision = "bf16",
                         .isa = "avx512_core_bf16",
                         .host =

@@ -60,6 +60,15 @@ static struct config *configure(struct fixture *fixture, const char *set, const 
 
 typedef enum status maker(struct stage_key **out, struct db *db, const struct config *config, struct error *error);
 
+// The resized set of the first dataset.
+static enum status first_resized_key(struct stage_key **out, struct db *db, const struct config *config,
+                                     struct error *error)
+{
+  struct datasets datasets;
+  enum status status = datasets_find(&datasets, db, config, error);
+  return status ? status : resized_key(out, &datasets.list[0], config, error);
+}
+
 static void digest(struct fixture *fixture, maker *make, const char *set, const char *second, char out[DIGEST_TEXT])
 {
   struct config *config = configure(fixture, set, second);
@@ -94,10 +103,10 @@ static void test_split_key(void **state)
 static void test_image_keys(void **state)
 {
   struct fixture *fixture = *state;
-  assert_true(follows(fixture, resized_key, NULL, "resize.size=224"));
-  assert_true(follows(fixture, resized_key, NULL, "resize.fit=letterbox"));
-  assert_false(follows(fixture, resized_key, NULL, "seed=1"));
-  assert_false(follows(fixture, resized_key, NULL, "split.val=0.3"));
+  assert_true(follows(fixture, first_resized_key, NULL, "resize.size=224"));
+  assert_true(follows(fixture, first_resized_key, NULL, "resize.fit=letterbox"));
+  assert_false(follows(fixture, first_resized_key, NULL, "seed=1"));
+  assert_false(follows(fixture, first_resized_key, NULL, "split.val=0.3"));
   assert_true(follows(fixture, augmented_key, NULL, "resize.size=224"));
   assert_true(follows(fixture, augmented_key, NULL, "split.val=0.3"));
   assert_true(follows(fixture, augmented_key, NULL, "augment.rotate=5"));
@@ -133,7 +142,7 @@ static void test_run_key(void **state)
 static void test_dataset_content(void **state)
 {
   struct fixture *fixture = *state;
-  static maker *const makers[] = {split_key, resized_key, augmented_key, run_key};
+  static maker *const makers[] = {split_key, first_resized_key, augmented_key, run_key};
   char before[4][DIGEST_TEXT], after[DIGEST_TEXT];
   for (int i = 0; i < 4; i++) digest(fixture, makers[i], NULL, NULL, before[i]);
   assert_int_equal(db_run(fixture->db, &fixture->error, "UPDATE dataset SET fingerprint = 'two'", ""), OK);
@@ -145,11 +154,11 @@ static void test_dataset_content(void **state)
 
 static void assert_find_fails(struct fixture *fixture, const char *set, enum status expected, const char *part)
 {
-  struct dataset_found dataset = {0};
+  struct datasets datasets;
   struct config *config = NULL;
   char *sets[] = {(char *)set};
   assert_int_equal(config_load(&config, NULL, sets, set ? 1 : 0, &fixture->error), OK);
-  assert_int_equal(dataset_find(&dataset, fixture->db, config, &fixture->error), expected);
+  assert_int_equal(datasets_find(&datasets, fixture->db, config, &fixture->error), expected);
   if (!strstr(fixture->error.text, part)) fail_msg("\"%s\" does not hold \"%s\"", fixture->error.text, part);
   config_free(config);
 }
@@ -157,25 +166,27 @@ static void assert_find_fails(struct fixture *fixture, const char *set, enum sta
 static void test_dataset(void **state)
 {
   struct fixture *fixture = *state;
-  struct dataset_found dataset = {0};
+  struct datasets datasets;
   struct config *config = NULL;
-  char link[128], set[192], root[PATH_LIMIT];
+  char link[128], set[192];
   // The manifest's only dataset needs no name; a link leads to the same.
   assert_int_equal(config_load(&config, NULL, NULL, 0, &fixture->error), OK);
-  assert_int_equal(dataset_find(&dataset, fixture->db, config, &fixture->error), OK);
-  assert_string_equal(dataset.name, "a b");
-  assert_string_equal(dataset.fingerprint, "one");
-  assert_int_equal(dataset.images, 5);
-  assert_int_equal(dataset_root(config, root, &fixture->error), BAD_USAGE);
+  assert_int_equal(datasets_find(&datasets, fixture->db, config, &fixture->error), OK);
+  assert_int_equal(datasets.count, 1);
+  assert_string_equal(datasets.list[0].name, "a b");
+  assert_string_equal(datasets.list[0].fingerprint, "one");
+  assert_int_equal(datasets.list[0].images, 5);
+  assert_int_equal(datasets_check(config, &fixture->error), BAD_USAGE);
   config_free(config);
   snprintf(link, sizeof link, "%s/link", fixture->folder);
   assert_int_equal(symlink("a b", link), 0);
   snprintf(set, sizeof set, "dataset.train=%s/", link);
   char *sets[] = {set};
   assert_int_equal(config_load(&config, NULL, sets, 1, &fixture->error), OK);
-  assert_int_equal(dataset_find(&dataset, fixture->db, config, &fixture->error), OK);
+  assert_int_equal(datasets_find(&datasets, fixture->db, config, &fixture->error), OK);
   unlink(link);
-  assert_int_equal(dataset_find(&dataset, fixture->db, config, &fixture->error), BAD_DATA); // an absolute path, unknown
+  assert_int_equal(datasets_find(&datasets, fixture->db, config, &fixture->error),
+                   BAD_DATA); // an absolute path, unknown
   config_free(config);
 
   assert_find_fails(fixture, "dataset.train=no/such", BAD_USAGE, "no folder at no/such");
@@ -190,12 +201,108 @@ static void test_dataset(void **state)
   assert_find_fails(fixture, NULL, BAD_DATA, "run build/stages/ingest first");
 }
 
+// Adds a dataset of the folder `name` below the fixture's.
+static void add_dataset(struct fixture *fixture, const char *name, const char *fingerprint)
+{
+  char folder[160], root[PATH_LIMIT];
+  snprintf(folder, sizeof folder, "%s/%s", fixture->folder, name);
+  assert_int_equal(mkdir(folder, 0777), 0);
+  assert_non_null(realpath(folder, root));
+  assert_int_equal(db_run(fixture->db, &fixture->error,
+                          "INSERT INTO dataset (name, root, fingerprint, images) VALUES (?, ?, ?, 3)", "tbt", name,
+                          root, strlen(root), fingerprint),
+                   OK);
+}
+
+static void remove_dataset(struct fixture *fixture, const char *name)
+{
+  char folder[160];
+  snprintf(folder, sizeof folder, "%s/%s", fixture->folder, name);
+  rmdir(folder);
+}
+
+static void test_several_datasets(void **state)
+{
+  struct fixture *fixture = *state;
+  char more[160], name[64], one[DIGEST_TEXT], both[DIGEST_TEXT], turned[DIGEST_TEXT], again[DIGEST_TEXT];
+  add_dataset(fixture, "c", "two");
+  snprintf(more, sizeof more, "dataset.train+=%s/c", fixture->folder);
+  struct datasets datasets;
+  struct config *config = configure(fixture, more, NULL);
+  assert_int_equal(datasets_find(&datasets, fixture->db, config, &fixture->error), OK);
+  assert_int_equal(datasets.count, 2);
+  assert_string_equal(datasets.list[1].name, "c");
+  datasets_name(&datasets, name, sizeof name);
+  assert_string_equal(name, "a b + c");
+  config_free(config);
+  // Splits and runs depend on all datasets and their order; the resized images of one on none of the others.
+  assert_true(follows(fixture, split_key, NULL, more));
+  assert_true(follows(fixture, run_key, NULL, more));
+  assert_true(follows(fixture, augmented_key, NULL, more));
+  assert_false(follows(fixture, first_resized_key, NULL, more));
+  char first[160], second[160];
+  snprintf(first, sizeof first, "dataset.train=%s/c", fixture->folder);
+  snprintf(second, sizeof second, "dataset.train+=%s", fixture->data);
+  digest(fixture, split_key, NULL, NULL, one);
+  digest(fixture, split_key, more, NULL, both);
+  digest(fixture, split_key, first, second, turned);
+  assert_string_not_equal(one, both);
+  assert_string_not_equal(both, turned);
+  assert_int_equal(
+      db_run(fixture->db, &fixture->error, "UPDATE dataset SET fingerprint = 'three' WHERE name = 'c'", ""), OK);
+  digest(fixture, split_key, more, NULL, again);
+  assert_string_not_equal(both, again);
+  digest(fixture, split_key, NULL, NULL, again);
+  assert_string_equal(one, again);
+  remove_dataset(fixture, "c");
+}
+
+static void assert_refused(struct fixture *fixture, const char *set, const char *text)
+{
+  struct config *config = configure(fixture, set, NULL);
+  assert_int_equal(datasets_check(config, &fixture->error), BAD_USAGE);
+  if (!strstr(fixture->error.text, text)) fail_msg("\"%s\" does not hold \"%s\"", fixture->error.text, text);
+  config_free(config);
+}
+
+static void test_folders_that_overlap(void **state)
+{
+  struct fixture *fixture = *state;
+  char set[200], deeper[160];
+  snprintf(deeper, sizeof deeper, "%s/deeper", fixture->data);
+  assert_int_equal(mkdir(deeper, 0777), 0);
+  snprintf(set, sizeof set, "dataset.train+=%s/deeper/..", fixture->data);
+  assert_refused(fixture, set, "twice");
+  snprintf(set, sizeof set, "dataset.train+=%s", deeper);
+  assert_refused(fixture, set, "lies within");
+  snprintf(set, sizeof set, "dataset.train+=%s", fixture->folder);
+  assert_refused(fixture, set, "lies within");
+  assert_int_equal(rmdir(deeper), 0);
+  // A name that begins alike is another folder.
+  snprintf(deeper, sizeof deeper, "%s c", fixture->data);
+  assert_int_equal(mkdir(deeper, 0777), 0);
+  snprintf(set, sizeof set, "dataset.train+=%s", deeper);
+  struct config *config = configure(fixture, set, NULL);
+  assert_int_equal(datasets_check(config, &fixture->error), OK);
+  config_free(config);
+  assert_int_equal(rmdir(deeper), 0);
+  // Other folders with the same bytes.
+  add_dataset(fixture, "copy", "one");
+  snprintf(set, sizeof set, "dataset.train+=%s/copy", fixture->folder);
+  config = configure(fixture, set, NULL);
+  struct datasets datasets;
+  assert_int_equal(datasets_find(&datasets, fixture->db, config, &fixture->error), BAD_DATA);
+  assert_non_null(strstr(fixture->error.text, "hold the same images"));
+  config_free(config);
+  remove_dataset(fixture, "copy");
+}
+
 static void test_wanted_says_what_to_run(void **state)
 {
   struct fixture *fixture = *state;
   struct config *config = configure(fixture, NULL, NULL);
   struct split_found split;
-  struct tensor_set set;
+  struct tensor_sets set;
   struct run_found run;
   assert_int_equal(split_wanted(&split, fixture->db, config, &fixture->error), BAD_DATA);
   assert_non_null(strstr(fixture->error.text, "run build/stages/split first"));
@@ -218,6 +325,8 @@ int main(void)
       cmocka_unit_test_setup_teardown(test_run_key, set_up, tear_down),
       cmocka_unit_test_setup_teardown(test_dataset_content, set_up, tear_down),
       cmocka_unit_test_setup_teardown(test_dataset, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(test_several_datasets, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(test_folders_that_overlap, set_up, tear_down),
       cmocka_unit_test_setup_teardown(test_wanted_says_what_to_run, set_up, tear_down),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

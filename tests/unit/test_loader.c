@@ -35,6 +35,8 @@ static void insert_images(struct db *db)
   must(db_run(db, error, "INSERT INTO dataset (id, name, root) VALUES (1, 'd', x'2f')", ""));
   must(db_run(db, error, "INSERT INTO class VALUES (1, 0, 'A'), (1, 1, 'B')", ""));
   must(db_run(db, error, "INSERT INTO split VALUES (1, 1, 'split', '{}', 'random', 0, 5, 2, 0, 0)", ""));
+  must(db_run(db, error, "INSERT INTO split_dataset VALUES (1, 0, 1)", ""));
+  must(db_run(db, error, "INSERT INTO split_class VALUES (1, 0, 'A'), (1, 1, 'B')", ""));
   for (int i = 1; i <= IMAGES; i++) {
     char path[16], sha[DIGEST_TEXT];
     snprintf(path, sizeof path, "A/%d.jpg", 10 - i);
@@ -123,7 +125,7 @@ static struct loader *open_part(struct db *db, const char *key, const char *part
   bool found;
   must(tensor_set_find(db, key, 0, &set, &found, error));
   assert_true(found && set.done);
-  const struct loader_options options = {set.id, 1, part, recipe, 9, true};
+  const struct loader_options options = {&set.id, 1, 1, part, recipe, 9, true};
   must(loader_open(&loader, db, folder, &options, error));
   return loader;
 }
@@ -203,7 +205,7 @@ static void refused(const char *text)
   struct error why = {0};
   bool found;
   must(tensor_set_find(db, resized_key, 0, &set, &found, error));
-  const struct loader_options options = {set.id, 1, "train", NULL, 0, true};
+  const struct loader_options options = {&set.id, 1, 1, "train", NULL, 0, true};
   assert_int_equal(loader_open(&loader, db, folder, &options, &why), BAD_DATA);
   assert_null(loader);
   if (!strstr(why.text, text)) fail_msg("\"%s\" does not say \"%s\"", why.text, text);

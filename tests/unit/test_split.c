@@ -150,9 +150,12 @@ static void test_rows(void **state)
   assert_int_equal(db_open(&db, path, DB_CREATE, &error), OK);
   make_dataset(db);
 
+  const int64_t datasets[] = {1};
+  struct class_names classes = {0};
   struct split_candidate *images = NULL;
   size_t count = 0;
-  assert_int_equal(split_candidates(db, 1, &images, &count, &error), OK);
+  assert_int_equal(class_names_union(&classes, db, datasets, 1, &error), OK);
+  assert_int_equal(split_candidates(db, datasets, 1, &classes, &images, &count, &error), OK);
   assert_int_equal(count, 4); // the quarantined one is not among them
   const int64_t order[] = {3, 2, 4, 1};
   for (size_t i = 0; i < count; i++) {
@@ -160,7 +163,13 @@ static void test_rows(void **state)
     assert_int_equal(images[i].label, i >= 2);
   }
 
-  const struct split_row row = {.dataset = 1, .key = "k", .parameters = "{\"a\":\"b\"}", .method = "random", .seed = 3};
+  const struct split_row row = {.datasets = datasets,
+                                .dataset_count = 1,
+                                .classes = &classes,
+                                .key = "k",
+                                .parameters = "{\"a\":\"b\"}",
+                                .method = "random",
+                                .seed = 3};
   const enum part parts[] = {PART_TRAIN, PART_VAL, PART_TEST, PART_TRAIN};
   struct split_found made = {0}, found = {0};
   bool is_found = true;
@@ -185,12 +194,12 @@ static void test_rows(void **state)
   assert_int_equal(db_integer(db, &val, NULL, &error, "SELECT count(*) FROM split_image", ""), OK);
   assert_int_equal(val, 4);
 
-  char **names = NULL;
-  size_t classes = 0;
-  assert_int_equal(class_names_read(db, 1, &names, &classes, &error), OK);
-  assert_int_equal(classes, 2);
-  assert_string_equal(names[1], "B");
-  class_names_free(names, classes);
+  struct class_names names = {0};
+  assert_int_equal(class_names_of_split(&names, db, made.id, &error), OK);
+  assert_int_equal(names.count, 2);
+  assert_string_equal(names.list[1], "B");
+  class_names_release(&names);
+  class_names_release(&classes);
   free(previous);
   free(images);
   db_close(db);
@@ -210,6 +219,66 @@ static int tear_down(void **state)
   return 0;
 }
 
+// Two datasets whose classes overlap: the union is sorted, and the same name is the same label.
+static void test_union(void **state)
+{
+  (void)state;
+  char folder[] = "/tmp/test_split.XXXXXX", path[64];
+  struct error error = {0};
+  struct db *db = NULL;
+  assert_non_null(mkdtemp(folder));
+  snprintf(path, sizeof path, "%s/manifest.db", folder);
+  assert_int_equal(db_open(&db, path, DB_CREATE, &error), OK);
+  make_dataset(db);
+  static const char *const rows[] = {
+      "INSERT INTO dataset (id, name, root, fingerprint) VALUES (2, 'e', x'2f65', 'g')",
+      "INSERT INTO class VALUES (2, 0, '0'), (2, 1, 'B'), (2, 2, 'a')",
+      "INSERT INTO image (id, dataset, label, path, shown, status, width, height, bytes, sha256, mtime_ns, inode)"
+      " VALUES (11, 2, 2, x'61', '', 'ok', 9, 9, 9, 'x', 0, 0), (12, 2, 1, x'42', '', 'ok', 9, 9, 9, 'x', 0, 0)"};
+  for (size_t i = 0; i < 3; i++) assert_int_equal(db_run(db, &error, rows[i], ""), OK);
+
+  const int64_t datasets[] = {2, 1};
+  struct class_names classes = {0}, read = {0};
+  struct split_candidate *images = NULL;
+  struct split_found made = {0};
+  size_t count = 0;
+  assert_int_equal(class_names_union(&classes, db, datasets, 2, &error), OK);
+  static const char *const wanted[] = {"0", "A", "B", "a"};
+  assert_int_equal(classes.count, 4);
+  for (int i = 0; i < 4; i++) {
+    assert_string_equal(classes.list[i], wanted[i]);
+    assert_int_equal(class_names_place(&classes, wanted[i]), i);
+  }
+  assert_int_equal(class_names_place(&classes, "C"), -1);
+  assert_int_equal(split_candidates(db, datasets, 2, &classes, &images, &count, &error), OK);
+  assert_int_equal(count, 6);
+  static const struct split_candidate first[] = {{12, 0, 2}, {11, 0, 3}, {3, 1, 1}};
+  for (int i = 0; i < 3; i++) {
+    assert_int_equal(images[i].image, first[i].image);
+    assert_int_equal(images[i].dataset, first[i].dataset);
+    assert_int_equal(images[i].label, first[i].label);
+  }
+  const struct split_row row = {.datasets = datasets,
+                                .dataset_count = 2,
+                                .classes = &classes,
+                                .key = "u",
+                                .parameters = "{}",
+                                .method = "random"};
+  const enum part parts[6] = {PART_TRAIN};
+  assert_int_equal(split_insert(db, &row, images, parts, count, &made, &error), OK);
+  assert_int_equal(made.dataset, 2);
+  assert_int_equal(class_names_of_split(&read, db, made.id, &error), OK);
+  assert_int_equal(read.count, 4);
+  assert_string_equal(read.list[3], "a");
+
+  class_names_release(&classes);
+  class_names_release(&read);
+  free(images);
+  db_close(db);
+  unlink(path);
+  rmdir(folder);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -219,6 +288,7 @@ int main(void)
       cmocka_unit_test_setup_teardown(test_seed_decides, set_up, tear_down),
       cmocka_unit_test(test_methods),
       cmocka_unit_test(test_rows),
+      cmocka_unit_test(test_union),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

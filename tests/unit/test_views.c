@@ -65,6 +65,8 @@ static const char *const rows[] = {
     "INSERT INTO image(id, dataset, path, shown, status, reason, bytes, mtime_ns, inode) "
     "VALUES (19, 1, x'ff', '\\xff', 'quarantined', 'empty: 0 bytes', 0, 0, 0)",
     "INSERT INTO split VALUES (1, 1, 's', '{}', 'random', 7, 2, 18, 1, 0.0)",
+    "INSERT INTO split_dataset VALUES (1, 0, 1)",
+    "INSERT INTO split_class VALUES (1, 0, 'A'), (1, 1, 'B'), (1, 2, 'C'), (1, 3, 'D')",
     "INSERT INTO split_image VALUES (1, 1, 'train'), (1, 2, 'train'), (1, 3, 'val')",
     "INSERT INTO tensor_set(id, kind, dataset, key, parameters, state, height, width, channels, dtype, rows, "
     "created_at) "
@@ -82,6 +84,7 @@ static const char *const rows[] = {
     "'{}', 1234567, 1000, 3, 1, 0.9, 'w2', 0.0), "
     "(3, 'third', 'k3', '{}', '', 'running', 'seed-cnn', 1, 1, 1, 7, 'bf16', 2, 'avx2', 'h', '{}', 1, 1, 3, "
     "NULL, NULL, NULL, 0.0)",
+    "INSERT INTO run_tensor_set VALUES (1, 0, 1), (2, 0, 1), (3, 0, 1)",
     "INSERT INTO epoch VALUES (1, 1, 3.0, 0.1, 2.9, 0.2, 0.001, 10.0, 100.0), (1, 2, 2.0, 0.5, 1.9, 0.6, "
     "0.001, 8.0, 200.0), "
     "(2, 1, 1.0, 0.9, 1.1, 0.9, 0.001, 5.0, 300.0)",

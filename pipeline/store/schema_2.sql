@@ -1,0 +1,70 @@
+-- A manifest of schema 1 to schema 2. What is added to schema.sql is added here too: a test compares the two. Views are gone while
+-- this runs, and are made anew after it.
+
+CREATE TABLE split_dataset (
+  split INTEGER NOT NULL REFERENCES split(id) ON DELETE CASCADE,
+  ordinal INTEGER NOT NULL CHECK (ordinal >= 0),
+  dataset INTEGER NOT NULL REFERENCES dataset(id) ON DELETE CASCADE,
+  PRIMARY KEY (split, ordinal),
+  UNIQUE (split, dataset)
+) STRICT, WITHOUT ROWID;
+INSERT INTO split_dataset SELECT id, 0, dataset FROM split;
+
+CREATE TABLE split_class (
+  split INTEGER NOT NULL REFERENCES split(id) ON DELETE CASCADE,
+  ordinal INTEGER NOT NULL CHECK (ordinal >= 0),
+  name TEXT NOT NULL,
+  PRIMARY KEY (split, ordinal),
+  UNIQUE (split, name)
+) STRICT, WITHOUT ROWID;
+INSERT INTO split_class SELECT split.id, class.ordinal, class.name FROM split JOIN class ON class.dataset = split.dataset;
+
+CREATE TABLE run_tensor_set (
+  run INTEGER NOT NULL REFERENCES run(id) ON DELETE CASCADE,
+  ordinal INTEGER NOT NULL CHECK (ordinal >= 0),
+  tensor_set INTEGER NOT NULL REFERENCES tensor_set(id) ON DELETE CASCADE,
+  PRIMARY KEY (run, ordinal),
+  UNIQUE (run, tensor_set)
+) STRICT, WITHOUT ROWID;
+INSERT INTO run_tensor_set SELECT id, 0, tensor_set FROM run;
+
+-- Another CHECK, and columns that may be NULL: SQLite takes that in a new table only.
+ALTER TABLE prediction RENAME TO prediction_1;
+CREATE TABLE prediction (
+  run INTEGER NOT NULL REFERENCES run(id) ON DELETE CASCADE,
+  image INTEGER NOT NULL REFERENCES image(id) ON DELETE CASCADE,
+  part TEXT NOT NULL CHECK (part IN ('train', 'val', 'test') OR part GLOB 'outside:?*'),
+  label INTEGER,                  -- ordinals of split_class
+  predicted INTEGER NOT NULL,
+  confidence REAL NOT NULL,       -- softmax of `predicted`
+  label_confidence REAL,          -- softmax of `label`
+  label_rank INTEGER CHECK (label_rank >= 1), -- 1: top-1 is right; <= 3: top-3 is
+  second INTEGER, second_confidence REAL,
+  third INTEGER, third_confidence REAL,
+  loss REAL,
+  PRIMARY KEY (run, part, image),
+  CHECK (label IS NOT NULL OR part GLOB 'outside:?*'),
+  CHECK ((label IS NULL) = (label_rank IS NULL) AND (label IS NULL) = (loss IS NULL))
+) STRICT, WITHOUT ROWID;
+INSERT INTO prediction
+SELECT run, image, part, label, predicted, confidence, label_confidence, label_rank, second, second_confidence, third,
+  third_confidence, loss
+FROM prediction_1 WHERE part <> 'outside';
+DROP TABLE prediction_1;
+
+CREATE TABLE outside_test (
+  run INTEGER NOT NULL REFERENCES run(id) ON DELETE CASCADE,
+  dataset INTEGER NOT NULL REFERENCES dataset(id) ON DELETE CASCADE,
+  part TEXT NOT NULL,
+  fingerprint TEXT NOT NULL,      -- of the dataset as it was judged
+  weights_sha256 TEXT NOT NULL,   -- of the weights that judged it
+  images INTEGER NOT NULL,        -- whose class the run knows
+  unknown_images INTEGER NOT NULL,-- of other classes: judged, in no figure
+  unknown_classes TEXT NOT NULL,  -- names of those, ', ' between them
+  missing_classes TEXT NOT NULL,  -- the run's classes that the dataset lacks
+  same_as_training INTEGER NOT NULL, -- images with the same bytes as a training image
+  evaluated_at REAL NOT NULL,
+  PRIMARY KEY (run, dataset)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX image_by_sha256 ON image(sha256);
