@@ -6,6 +6,9 @@
 // Backward, rows r and r+1:  g = dy unpooled and masked by ReLU; d is computed again; W's gradient += d^T * g;
 //                            e = g * W^T, kept in a ring of four rows; the depthwise gradient += x by e;
 //                            dx of rows r-1 and r = depthwise of e with the kernel turned by 180 degrees
+//
+// The depthwise kernels make two rows at a time; where the map has one of them only, the other goes to (or is) a row
+// that nobody reads (or zeros).
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,7 +24,8 @@ struct separable_op {
   int height;
   size_t width, channels, filters;
   size_t x_row, y_row;                  // bytes of a row of x and of y before pooling
-  float *kernel, *turned;               // depthwise [9, C]; turned by 180 degrees
+  void *kernel, *turned;                // depthwise, packed; turned by 180 degrees
+  float *turning;                       // [9, C], before packing
   void *forward, *backward;             // the 1x1 kernel, packed
   unsigned char *zeros;                 // a row beside x
   size_t g_at, ring_at, row_at, zip_at; // in scratch, behind d
@@ -32,6 +36,7 @@ static void separable_free(struct op *op)
   struct separable_op *s = (struct separable_op *)op;
   free(s->kernel);
   free(s->turned);
+  free(s->turning);
   free(s->forward);
   free(s->backward);
   free(s->zeros);
@@ -42,11 +47,13 @@ static void separable_pack(struct op *op, float *const values[OP_PARAMETERS])
 {
   struct separable_op *s = (struct separable_op *)op;
   size_t c = s->channels, f = s->filters;
-  memcpy(s->kernel, values[0], TAPS * c * sizeof(float));
-  for (size_t tap = 0; tap < TAPS; tap++)
-    memcpy(s->turned + tap * c, values[0] + (TAPS - 1 - tap) * c, c * sizeof(float));
+  s->k->depthwise_pack(c, values[0], s->kernel);
   s->k->pack(1, c, f, values[1], f, 1, values[2], s->forward);
-  if (s->backward) s->k->pack(1, f, c, values[1], 1, f, NULL, s->backward);
+  if (!s->backward) return;
+  for (size_t tap = 0; tap < TAPS; tap++)
+    memcpy(s->turning + tap * c, values[0] + (TAPS - 1 - tap) * c, c * sizeof(float));
+  s->k->depthwise_pack(c, s->turning, s->turned);
+  s->k->pack(1, f, c, values[1], 1, f, NULL, s->backward);
 }
 
 static const void *x_row_at(const struct separable_op *s, const void *x, int row)
@@ -55,12 +62,17 @@ static const void *x_row_at(const struct separable_op *s, const void *x, int row
   return (const unsigned char *)x + (size_t)row * s->x_row;
 }
 
-static void depthwise_rows(const struct separable_op *s, const void *x, int first, int rows, unsigned char *d)
+static void x_rows_around(const struct separable_op *s, const void *x, int first, const void *around[PAIR + 2])
 {
-  for (int row = first; row < first + rows; row++, d += s->x_row) {
-    const void *around[3] = {x_row_at(s, x, row - 1), x_row_at(s, x, row), x_row_at(s, x, row + 1)};
-    s->k->depthwise(s->width, s->channels, around, s->kernel, d);
-  }
+  for (int i = 0; i < PAIR + 2; i++) around[i] = x_row_at(s, x, first - 1 + i);
+}
+
+// d of rows `first` and the next.
+static void depthwise_rows(const struct separable_op *s, const void *x, int first, unsigned char *d)
+{
+  const void *around[PAIR + 2];
+  x_rows_around(s, x, first, around);
+  s->k->depthwise(s->width, s->channels, around, s->kernel, (void *[PAIR]){d, d + s->x_row});
 }
 
 static int pair_rows(const struct separable_op *s, int first)
@@ -76,7 +88,7 @@ static void separable_forward(const struct op *op, const struct op_run *run)
     int rows = pair_rows(s, first);
     unsigned char *y = s->spec.pool ? above : (unsigned char *)run->y + (size_t)first * s->y_row;
     struct rows left = {.base = {d}, .segments = 1, .k = s->channels, .stride = s->channels};
-    depthwise_rows(s, run->x[0], first, rows, d);
+    depthwise_rows(s, run->x[0], first, d);
     s->k->product((size_t)rows * s->width, s->filters, &left, s->forward, s->spec.relu, y, s->filters);
     if (!s->spec.pool) continue;
     size_t at = (size_t)(first / PAIR) * (s->width / 2) * s->filters;
@@ -108,13 +120,23 @@ static unsigned char *ring_row(const struct separable_op *s, const struct op_run
   return (unsigned char *)run->scratch + s->ring_at + (size_t)(row % RING) * s->x_row;
 }
 
-static void input_row(const struct separable_op *s, const struct op_run *run, int row)
+// dx of rows `first`, which may be -1, and the next, which may be below the map.
+static void input_rows(const struct separable_op *s, const struct op_run *run, int first)
 {
-  const void *around[3] = {ring_row(s, run, row - 1), ring_row(s, run, row), ring_row(s, run, row + 1)};
-  unsigned char *dx = (unsigned char *)run->dx[0] + (size_t)row * s->x_row;
-  unsigned char *out = run->add[0] ? (unsigned char *)run->scratch + s->row_at : dx;
+  const void *around[PAIR + 2];
+  void *out[PAIR];
+  for (int i = 0; i < PAIR + 2; i++) around[i] = ring_row(s, run, first - 1 + i);
+  for (int i = 0; i < PAIR; i++) {
+    bool inside = first + i >= 0 && first + i < s->height;
+    out[i] = (unsigned char *)run->scratch + s->row_at + (size_t)i * s->x_row;
+    if (inside && !run->add[0]) out[i] = (unsigned char *)run->dx[0] + (size_t)(first + i) * s->x_row;
+  }
   s->k->depthwise(s->width, s->channels, around, s->turned, out);
-  if (run->add[0]) s->k->add_dropout(s->width * s->channels, dx, out, NULL, 1, dx);
+  for (int i = 0; run->add[0] && i < PAIR; i++) {
+    if (first + i < 0 || first + i >= s->height) continue;
+    unsigned char *dx = (unsigned char *)run->dx[0] + (size_t)(first + i) * s->x_row;
+    s->k->add_dropout(s->width * s->channels, dx, out[i], NULL, 1, dx);
+  }
 }
 
 static void separable_backward(const struct op *op, const struct op_run *run)
@@ -127,19 +149,17 @@ static void separable_backward(const struct op *op, const struct op_run *run)
     size_t pixels = (size_t)rows * s->width;
     unsigned char *g = gradient_rows(s, run, first, rows);
     struct rows left = {.base = {d}, .segments = 1, .k = s->channels, .stride = s->channels};
-    depthwise_rows(s, run->x[0], first, rows, d);
+    depthwise_rows(s, run->x[0], first, d);
     s->k->column_sums(pixels, s->filters, g, s->filters, bias);
     s->k->product_transposed(pixels, s->filters, &left, g, s->filters, pointwise, zip);
     left = (struct rows){.base = {g}, .segments = 1, .k = s->filters, .stride = s->filters};
     s->k->product(pixels, s->channels, &left, s->backward, false, ring_row(s, run, first), s->channels);
-    for (int row = first; row < first + rows; row++) {
-      const void *x[3] = {x_row_at(s, run->x[0], row - 1), x_row_at(s, run->x[0], row),
-                          x_row_at(s, run->x[0], row + 1)};
-      s->k->depthwise_weights(s->width, s->channels, x, ring_row(s, run, row), run->lane);
-      if (run->dx[0] && row > 0) input_row(s, run, row - 1); // the row below it is in the ring now
-    }
+    const void *around[PAIR + 2], *e[PAIR] = {ring_row(s, run, first), ring_row(s, run, first + 1)};
+    x_rows_around(s, run->x[0], first, around);
+    s->k->depthwise_weights(s->width, s->channels, around, e, run->lane);
+    if (run->dx[0]) input_rows(s, run, first - 1); // the row below these is in the ring now
   }
-  if (run->dx[0]) input_row(s, run, s->height - 1);
+  if (run->dx[0] && s->height % PAIR == 0) input_rows(s, run, s->height - 1);
 }
 
 static void separable_gradient(const struct op *op, float *sum, float *const gradients[OP_PARAMETERS])
@@ -170,7 +190,7 @@ static bool covered(const struct op_context *context, const struct separable_spe
 static void plan_scratch(struct separable_op *s, bool training)
 {
   size_t ring = native_aligned(RING * s->x_row), places = native_aligned(s->width / 2 * s->filters);
-  size_t row = native_aligned(s->x_row);
+  size_t row = native_aligned(PAIR * s->x_row);
   s->g_at = native_aligned(PAIR * s->x_row);
   s->ring_at = s->g_at + native_aligned(PAIR * s->y_row);
   s->row_at = s->ring_at + (training ? ring : 0);
@@ -181,14 +201,18 @@ static void plan_scratch(struct separable_op *s, bool training)
 
 static enum status allocate(struct separable_op *s, bool training, struct error *error)
 {
-  size_t taps = TAPS * s->channels, forward = s->k->packed_bytes(1, s->channels, s->filters);
-  size_t backward = training ? s->k->packed_bytes(1, s->filters, s->channels) : 0;
-  s->op.own_bytes = 2 * taps * sizeof(float) + forward + backward + s->x_row;
-  enum status status = mem_aligned((void **)&s->kernel, taps, sizeof(float), "weights", error);
-  if (!status) status = mem_aligned((void **)&s->turned, taps, sizeof(float), "weights", error);
+  size_t taps = TAPS * s->channels, kernel = s->k->depthwise_bytes(s->channels);
+  size_t forward = s->k->packed_bytes(1, s->channels, s->filters);
+  size_t backward = s->k->packed_bytes(1, s->filters, s->channels);
+  s->op.own_bytes = kernel + forward + s->x_row;
+  enum status status = mem_aligned(&s->kernel, kernel, 1, "weights", error);
   if (!status) status = mem_aligned(&s->forward, forward, 1, "packed weights", error);
-  if (!status && training) status = mem_aligned(&s->backward, backward, 1, "packed weights", error);
   if (!status) status = mem_aligned((void **)&s->zeros, s->x_row, 1, "a row of zeros", error);
+  if (!training || status) return status;
+  s->op.own_bytes += kernel + taps * sizeof(float) + backward;
+  status = mem_aligned(&s->turned, kernel, 1, "weights", error);
+  if (!status) status = mem_aligned((void **)&s->turning, taps, sizeof(float), "weights", error);
+  if (!status) status = mem_aligned(&s->backward, backward, 1, "packed weights", error);
   return status;
 }
 

@@ -162,13 +162,6 @@ enum status reference_conv(struct op **out, const struct op_context *context, co
   return conv_new(out, &conv_kind, context, spec, taps * (size_t)w->x.c * filters, filters, error);
 }
 
-// Nine weights a channel: rounding them would save nothing, so they stay fp32 in a bf16 net too.
-static void depthwise_pack(struct op *op, float *const values[OP_PARAMETERS])
-{
-  struct conv_op *conv = (struct conv_op *)op;
-  memcpy(conv->kernel, values[0], conv->kernel_count * sizeof *conv->kernel);
-}
-
 static void depthwise_forward(const struct op *op, const struct op_run *run)
 {
   const struct conv_op *conv = (const struct conv_op *)op;
@@ -235,7 +228,7 @@ static void depthwise_gradient(const struct op *op, float *sum, float *const gra
 
 static const struct op_kind depthwise_kind = {.name = "depthwise",
                                               .free = conv_free,
-                                              .pack = depthwise_pack,
+                                              .pack = conv_pack,
                                               .forward = depthwise_forward,
                                               .backward = depthwise_backward,
                                               .gradient = depthwise_gradient};

@@ -130,36 +130,46 @@ static void check_transposed(const struct kernels *kernels, struct rng *rng)
   map_free(&a), map_free(&b), map_free(&sum), map_free(&bias);
 }
 
-static double tap(const struct map rows[3], size_t w, size_t c, size_t ky, long x, size_t at)
+static double tap(const struct map rows[4], size_t w, size_t c, size_t row, long x, size_t at)
 {
-  return x < 0 || x >= (long)w ? 0 : rows[ky].floats[(size_t)x * c + at];
+  return x < 0 || x >= (long)w ? 0 : rows[row].floats[(size_t)x * c + at];
 }
 
 static void check_depthwise(const struct kernels *kernels, struct rng *rng)
 {
   size_t w = 1 + rng_below(rng, 30), c = 1 + rng_below(rng, 70);
-  struct map rows[3], kernel = map_new(DTYPE_F32, 9 * c, rng), out = map_new(kernels->dtype, w * c, NULL);
-  struct map gradient = map_new(kernels->dtype, w * c, rng), sum = map_new(DTYPE_F32, 9 * c, rng);
-  for (int i = 0; i < 3; i++) rows[i] = map_new(kernels->dtype, w * c, rng);
-  const void *inputs[3] = {rows[0].elements, rows[1].elements, rows[2].elements};
-  kernels->depthwise(w, c, inputs, kernel.floats, out.elements);
-  kernels->depthwise_weights(w, c, inputs, gradient.elements, sum.elements);
+  struct map rows[4], out[2], gradients[2];
+  struct map kernel = map_new(DTYPE_F32, 9 * c, rng), sum = map_new(DTYPE_F32, 9 * c, rng);
+  for (int i = 0; i < 4; i++) rows[i] = map_new(kernels->dtype, w * c, rng);
+  for (int i = 0; i < 2; i++) out[i] = map_new(kernels->dtype, w * c, NULL);
+  for (int i = 0; i < 2; i++) gradients[i] = map_new(kernels->dtype, w * c, rng);
+  const void *inputs[4] = {rows[0].elements, rows[1].elements, rows[2].elements, rows[3].elements};
+  void *packed = NULL;
+  assert_int_equal(mem_aligned(&packed, 1, kernels->depthwise_bytes(c), "packed", NULL), OK);
+  kernels->depthwise_pack(c, kernel.floats, packed);
+  kernels->depthwise(w, c, inputs, packed, (void *[2]){out[0].elements, out[1].elements});
+  kernels->depthwise_weights(w, c, inputs, (const void *[2]){gradients[0].elements, gradients[1].elements},
+                             sum.elements);
   for (size_t at = 0; at < c; at++) {
-    for (size_t x = 0; x < w; x++) {
+    for (size_t x = 0; x < 2 * w; x++) { // both rows
       double expected = 0;
       for (size_t i = 0; i < 9; i++)
-        expected += kernel.floats[i * c + at] * tap(rows, w, c, i / 3, (long)(x + i % 3) - 1, at);
-      assert_near(kernels, expected, map_at(&out, x * c + at));
+        expected += rounded(kernels->dtype, kernel.floats[i * c + at]) *
+                    tap(rows, w, c, x / w + i / 3, (long)(x % w + i % 3) - 1, at);
+      assert_near(kernels, expected, map_at(&out[x / w], x % w * c + at));
     }
     for (size_t i = 0; i < 9; i++) {
       double expected = sum.floats[i * c + at];
-      for (size_t x = 0; x < w; x++)
-        expected += gradient.floats[x * c + at] * tap(rows, w, c, i / 3, (long)(x + i % 3) - 1, at);
+      for (size_t x = 0; x < 2 * w; x++)
+        expected +=
+            gradients[x / w].floats[x % w * c + at] * tap(rows, w, c, x / w + i / 3, (long)(x % w + i % 3) - 1, at);
       assert_near(kernels, expected, map_at(&sum, i * c + at));
     }
   }
-  for (int i = 0; i < 3; i++) map_free(&rows[i]);
-  map_free(&kernel), map_free(&out), map_free(&gradient), map_free(&sum);
+  free(packed);
+  for (int i = 0; i < 4; i++) map_free(&rows[i]);
+  for (int i = 0; i < 2; i++) map_free(&out[i]), map_free(&gradients[i]);
+  map_free(&kernel), map_free(&sum);
 }
 
 // The place of input i (0..3) of pooling window x, channel `at`, in its row.

@@ -51,11 +51,14 @@ struct kernels {
   // sum[n] += column sums of B[m, n]: bias gradients.
   void (*column_sums)(size_t m, size_t n, const void *b, size_t stride, float *sum);
 
-  // A depthwise 3x3 row: out[w, c] from three input rows [w, c] (zeros beside them), kernel[9, c].
-  // Backward data is the same with the kernel turned by 180 degrees.
-  void (*depthwise)(size_t w, size_t c, const void *const rows[3], const float *kernel, void *out);
-  // sum[9, c] += the weight gradient of one output row.
-  void (*depthwise_weights)(size_t w, size_t c, const void *const rows[3], const void *gradient, float *sum);
+  // A depthwise 3x3 kernel [9, c] as `depthwise` reads it, in the table's dtype: depthwise_bytes(c) bytes.
+  size_t (*depthwise_bytes)(size_t c);
+  void (*depthwise_pack)(size_t c, const float *kernel, void *packed);
+  // Two rows of a depthwise 3x3 convolution, stride 1: out[0] and out[1], [w, c] each, from the four input rows [w, c]
+  // above, at and below them (zeros beside them). Backward data is the same with the kernel turned by 180 degrees.
+  void (*depthwise)(size_t w, size_t c, const void *const rows[4], const void *packed, void *const out[2]);
+  // sum[9, c] += the weight gradient of the two output rows.
+  void (*depthwise_weights)(size_t w, size_t c, const void *const rows[4], const void *const gradients[2], float *sum);
 
   // Max pool 2x2, stride 2, of two rows of 2w pixels; which[w, c] is 0..3, the first of equal values.
   void (*pool)(size_t w, size_t c, const void *top, const void *bottom, void *out, uint8_t *which);
