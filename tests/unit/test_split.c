@@ -195,7 +195,7 @@ static void test_rows(void **state)
   assert_int_equal(val, 4);
 
   struct class_names names = {0};
-  assert_int_equal(class_names_of_split(&names, db, made.id, &error), OK);
+  assert_int_equal(class_names_of_split(&names, db, found.id, &error), OK);
   assert_int_equal(names.count, 2);
   assert_string_equal(names.list[1], "B");
   class_names_release(&names);
