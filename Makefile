@@ -36,7 +36,7 @@ OPT ?= -O2 -g
 
 WARNINGS := -Wall -Wextra -Wshadow -Wpointer-arith -Wundef -Wvla -Werror
 # Contraction of a*b+c into one rounding is off: the same bits on every instruction set, unless a kernel asks for FMA itself.
-COMMON := $(OPT) -fPIE -fno-math-errno -ffp-contract=off -fopenmp -D_GNU_SOURCE -Ipipeline -I$(BUILD)/generated -MMD -MP
+COMMON := $(OPT) -fPIE -fno-math-errno -ffp-contract=off -fopenmp -D_GNU_SOURCE -Ipipeline -I$(BUILD)/generated -isystem /usr/include/hdf5/serial -MMD -MP
 CFLAGS += -std=c17 -Wstrict-prototypes -Wmissing-prototypes $(WARNINGS) $(COMMON) -include core/banned.h
 CXXFLAGS += -std=c++17 $(WARNINGS) $(COMMON) -isystem /usr/include/opencv4
 LDFLAGS += -fopenmp -pie
@@ -55,18 +55,20 @@ MACHINE := $(firstword $(shell command -v $(CC) >/dev/null && $(CC) -dumpmachine
 ifneq ($(MACHINE),x86_64)
 LIB_SOURCES := $(filter-out %_avx2.c %_avx512.c,$(LIB_SOURCES))
 endif
+HELPERS := $(basename $(notdir $(wildcard helpers/*.c)))
 STAGES := $(basename $(notdir $(wildcard stages/*.c)))
 UNIT_TESTS := $(basename $(notdir $(wildcard tests/unit/*.c)))
 
 LIB := $(BUILD)/libpipeline.a
 LIB_OBJECTS := $(patsubst %,$(BUILD)/%.o,$(LIB_SOURCES))
 STAGE_PROGRAMS := $(STAGES:%=$(BUILD)/stages/%)
+HELPER_PROGRAMS := $(HELPERS:%=$(BUILD)/helpers/%)
 UNIT_PROGRAMS := $(UNIT_TESTS:%=$(BUILD)/tests/%)
 TOOLS := $(patsubst tests/tools/%.c,$(BUILD)/tools/%,$(wildcard tests/tools/*.c))
 
 .DELETE_ON_ERROR:
 .PHONY: all unit tools clean
-all: $(LIB) $(STAGE_PROGRAMS)
+all: $(LIB) $(STAGE_PROGRAMS) $(HELPER_PROGRAMS)
 
 $(BUILD)/%.c.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
@@ -82,6 +84,13 @@ $(LIB): $(LIB_OBJECTS)
 
 $(BUILD)/stages/%: $(BUILD)/stages/%.c.o $(LIB)
 	$(CC) $(LDFLAGS) $< $(LIB) $(LDLIBS) -o $@
+
+# Programs that a stage runs as processes of their own.
+$(BUILD)/helpers/%: $(BUILD)/helpers/%.c.o $(LIB)
+	$(CC) $(LDFLAGS) $< $(LIB) $(LDLIBS) -o $@
+
+# libhdf5 brings two dozen libraries: only programs that use it load them.
+$(BUILD)/helpers/import_weights $(BUILD)/stages/export $(BUILD)/tests/test_hdf5 $(BUILD)/tools/make_weights: LDLIBS += -lhdf5_serial
 
 $(BUILD)/tests/%: $(BUILD)/tests/unit/%.c.o $(LIB)
 	$(CC) $(LDFLAGS) $< $(LIB) $(LDLIBS) -lcmocka -o $@
@@ -148,7 +157,7 @@ $(BUILD)/flags: force | $(filter deps,$(MAKECMDGOALS))
 .PHONY: force
 force:
 
-unit: $(UNIT_PROGRAMS) $(TOOLS)
+unit: $(UNIT_PROGRAMS) $(TOOLS) $(HELPER_PROGRAMS)
 tools: $(TOOLS)
 
 # --- running --------------------------------------------------------------------------------------------------------------
@@ -202,9 +211,9 @@ RUN_TESTS = env -u MAKEFLAGS -u MAKELEVEL -u CONFIG -u DATA -u WORK -u THREADS -
   $(TEST_ENVIRONMENT) BUILD=$(BUILD) tests/tools/run-tests $(BUILD)/test-logs $(UNIT_PROGRAMS)
 
 .PHONY: test unit-test
-test: $(UNIT_PROGRAMS) $(TOOLS) $(BENCH_PROGRAMS) $(STAGE_PROGRAMS) $(TEST_NEEDS)
+test: $(UNIT_PROGRAMS) $(TOOLS) $(BENCH_PROGRAMS) $(STAGE_PROGRAMS) $(HELPER_PROGRAMS) $(TEST_NEEDS)
 	@$(RUN_TESTS) $(sort $(wildcard tests/e2e/*.bats))
-unit-test: $(UNIT_PROGRAMS) $(TEST_NEEDS)
+unit-test: $(UNIT_PROGRAMS) $(HELPER_PROGRAMS) $(TEST_NEEDS)
 	@$(RUN_TESTS)
 
 $(BUILD)/omp/libgomp.so.1:
@@ -214,7 +223,7 @@ $(BUILD)/omp/libgomp.so.1:
 
 # --- habits -------------------------------------------------------------------------------------------------------------
 HEADERS := $(shell find pipeline -name '*.h')
-SOURCES := $(HEADERS) $(LIB_SOURCES) $(wildcard stages/*.[ch] tests/unit/*.[ch] tests/tools/*.c tests/bench/*.[ch])
+SOURCES := $(HEADERS) $(LIB_SOURCES) $(wildcard stages/*.[ch] helpers/*.c tests/unit/*.[ch] tests/tools/*.c tests/bench/*.[ch])
 # The compiler's flags without what only a build needs; banned.h also brings headers, which would hide a missing include.
 CHECK_FLAGS = $(filter-out -MMD -MP,$(subst -include core/banned.h,,$(CFLAGS)))
 GENERATED := $(BUILD)/generated/schema_sql.h $(BUILD)/generated/schema_2_sql.h $(BUILD)/generated/views_sql.h
@@ -252,6 +261,6 @@ c-objects: $(filter %.c.o,$(LIB_OBJECTS))
 clean:
 	rm -rf $(BUILD)
 
--include $(LIB_OBJECTS:.o=.d) $(STAGES:%=$(BUILD)/stages/%.c.d) $(UNIT_TESTS:%=$(BUILD)/tests/unit/%.c.d) $(TOOLS:$(BUILD)/tools/%=$(BUILD)/tests/tools/%.c.d) \
+-include $(LIB_OBJECTS:.o=.d) $(STAGES:%=$(BUILD)/stages/%.c.d) $(HELPERS:%=$(BUILD)/helpers/%.c.d) $(UNIT_TESTS:%=$(BUILD)/tests/unit/%.c.d) $(TOOLS:$(BUILD)/tools/%=$(BUILD)/tests/tools/%.c.d) \
   $(patsubst %,$(BUILD)/%.d,$(BENCH_OURS) $(BENCH_COMPARE))
 .SECONDARY:

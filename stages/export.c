@@ -1,0 +1,145 @@
+// Writes a run's best weights for other programs: Keras' HDF5 layout (load_weights reads it), or safetensors with
+// Keras' names. What is written is the model's weights alone, or only its trunk, the part that another task would start
+// from.
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/files.h"
+#include "core/mem.h"
+#include "keys/keys.h"
+#include "stage/stage.h"
+#include "store/runs.h"
+#include "store/tensorfile.h"
+#include "weights/export.h"
+#include "weights/layout.h"
+
+struct exporting {
+  struct stage *stage;
+  const char *to;
+  bool keras, trunk;
+  struct run_found run;
+  struct tensorfile *file;
+  struct layout_tensor *layout; // of the trunk
+  struct export_tensor *tensors;
+  size_t count;
+};
+
+static bool ends_in(const char *text, const char *end)
+{
+  size_t length = strlen(text), tail = strlen(end);
+  return length > tail && !strcmp(text + length - tail, end);
+}
+
+static enum status read_options(struct exporting *exporting, struct error *error)
+{
+  struct stage *stage = exporting->stage;
+  exporting->to = stage_option(stage, "to");
+  exporting->trunk = stage_option(stage, "trunk") != NULL;
+  if (!exporting->to)
+    return fail(error, BAD_USAGE, "--to is missing: the file to write, ending in .h5 or .safetensors");
+  exporting->keras = ends_in(exporting->to, ".h5") || ends_in(exporting->to, ".hdf5");
+  if (exporting->keras || ends_in(exporting->to, ".safetensors")) return OK;
+  return fail(error, BAD_USAGE, "--to %s: its ending tells the format; allowed: .h5, .hdf5, .safetensors",
+              exporting->to);
+}
+
+static enum status open_weights(struct exporting *exporting, struct error *error)
+{
+  const struct run_found *run = &exporting->run;
+  char runs[PATH_LIMIT], folder[PATH_LIMIT], path[PATH_LIMIT];
+  if (strcmp(run->state, "done") != 0)
+    return fail(error, BAD_DATA, "run %s is %s, not done: run build/stages/train again", run->name, run->state);
+  enum status status = path_join(runs, stage_folder(exporting->stage), RUN_FOLDER, error);
+  if (!status) status = path_join(folder, runs, run->name, error);
+  if (!status) status = path_join(path, folder, "weights/best.safetensors", error);
+  if (!status) status = tensorfile_open(&exporting->file, path, error);
+  return status;
+}
+
+static bool in_trunk(const struct exporting *exporting, const char *name)
+{
+  for (size_t i = 0; i < LAYOUT_TENSORS; i++)
+    if (!strcmp(exporting->layout[i].name, name)) return true;
+  return false;
+}
+
+static enum status list_tensors(struct exporting *exporting, struct error *error)
+{
+  size_t all = tensorfile_count(exporting->file);
+  enum status status = layout_new(&exporting->layout, LAYOUT_WIDTH, error);
+  if (!status) status = mem_zeroed((void **)&exporting->tensors, all, sizeof *exporting->tensors, "tensors", error);
+  for (size_t i = 0; !status && i < all; i++) {
+    const struct tensor_info *info = tensorfile_info(exporting->file, i);
+    if (info->dtype != TENSOR_F32 || !strncmp(info->name, "optimizer/", 10)) continue;
+    if (exporting->trunk && !in_trunk(exporting, info->name)) continue;
+    struct export_tensor *tensor = &exporting->tensors[exporting->count++];
+    *tensor =
+        (struct export_tensor){.name = info->name, .rank = info->rank, .values = tensorfile_data(exporting->file, i)};
+    memcpy(tensor->shape, info->shape, sizeof tensor->shape);
+  }
+  if (!status && exporting->trunk && exporting->count != LAYOUT_TENSORS)
+    status = fail(error, BAD_USAGE, "--trunk: run %s is of model %s, which has %zu of ResNet50's %d tensors",
+                  exporting->run.name, exporting->run.model, exporting->count, LAYOUT_TENSORS);
+  return status;
+}
+
+static enum status write_file(struct exporting *exporting, struct error *error)
+{
+  if (exporting->keras) return export_keras(exporting->to, exporting->tensors, exporting->count, error);
+  return export_safetensors(exporting->to, exporting->tensors, exporting->count, error);
+}
+
+static enum status say_result(const struct exporting *exporting, struct error *error)
+{
+  char sha256[DIGEST_TEXT], number[STAGE_NUMBER_LIMIT];
+  uint64_t bytes = 0;
+  enum status status = digest_of_file(sha256, &bytes, exporting->to, error);
+  if (status || stage_json(exporting->stage)) return status;
+  stage_number(bytes, number);
+  printf("%-10s %s\n", "run", exporting->run.name);
+  printf("%-10s %s\n", "file", exporting->to);
+  printf("%-10s %s\n", "format", exporting->keras ? "Keras HDF5" : "safetensors");
+  printf("%-10s %zu\n", "tensors", exporting->count);
+  printf("%-10s %s\n", "bytes", number);
+  printf("%-10s %s\n", "sha256", sha256);
+  return OK;
+}
+
+static enum status work(struct stage *stage, struct error *error)
+{
+  struct exporting exporting = {.stage = stage};
+  enum status status = read_options(&exporting, error);
+  if (!status)
+    status = run_wanted(&exporting.run, stage_db(stage), stage_config(stage), stage_option(stage, "run"), error);
+  if (!status) stage_subject(stage, exporting.run.name);
+  if (!status) status = open_weights(&exporting, error);
+  if (!status) status = list_tensors(&exporting, error);
+  if (!status) stage_runs_for(stage, "--to asks for a file");
+  if (!status) status = write_file(&exporting, error);
+  if (!status) status = say_result(&exporting, error);
+  tensorfile_close(exporting.file);
+  free(exporting.layout);
+  free(exporting.tensors);
+  return status;
+}
+
+int main(int argc, char **argv)
+{
+  static const struct stage_option options[] = {
+      {"to", "FILE", "the file to write; .h5 or .hdf5: Keras' layout, .safetensors: with Keras' names"},
+      {"run", "NAME", "the run (the configuration's)"},
+      {"trunk", NULL, "ResNet50 without its head: what model.weights can start from"},
+      {0},
+  };
+  static const struct stage_definition definition = {
+      .name = "export",
+      .summary = "Writes a run's best weights for other programs, in Keras' HDF5 layout or as safetensors.",
+      .example = "build/stages/export --manifest work/manifest.db --run resnet-scratch --trunk --to trunk.h5",
+      .options = options,
+      .needs_manifest = true,
+      .work = work,
+  };
+  return stage_main(&definition, argc, argv);
+}
