@@ -22,7 +22,17 @@ static bool window_of_layer(struct net *net, struct layer *layer, struct window 
     layer_fail(net, layer->name, "size %d, stride %d and %d channels: each must be 1 or more", size, stride, channels);
     return false;
   }
-  if (window_fit(window, x, channels, size, stride, padding)) return true;
+  const struct layer *input = layer_input(net, layer, 0);
+  if (input->padding > 0) {
+    if (padding != PAD_VALID) {
+      layer_fail(net, layer->name, "behind a zero padding only VALID makes sense");
+      return false;
+    }
+    if (window_fit_padded(window, layer_input(net, input, 0)->shape, channels, size, stride, input->padding))
+      return true;
+  } else if (window_fit(window, x, channels, size, stride, padding)) {
+    return true;
+  }
   layer_fail(net, layer->name, "a %d x %d window does not fit into %d x %d pixels", size, size, x.h, x.w);
   return false;
 }
@@ -37,15 +47,25 @@ static enum status conv_lower(struct net *net, struct layer *layer, struct error
 {
   const struct conv_layer *conv = (const struct conv_layer *)layer;
   struct conv_spec spec = spec_of(net, layer, conv->window, conv->conv.activation == ACT_RELU);
+  struct fusion fusion = {.sum = -1};
+  if (!spec.relu) fusion = fuse_behind(net, layer);
+  spec.norm = fusion.norm;
+  spec.sum = fusion.add;
+  spec.relu |= fusion.relu != NULL;
+  if (fusion.norm) spec.epsilon = layer_batch_norm_epsilon(fusion.norm);
+  const struct op_context context = plan_context(net, layer);
   struct op *op = NULL;
-  enum status status = plan_value(net, layer->shape, net->context.dtype, &layer->value, error);
-  if (!status) status = net->ops->conv(&op, &net->context, &spec, error);
+  enum status status = OK;
+  layer->value = fusion.sum;
+  if (!fusion.add) status = plan_value(net, layer->shape, net->context.dtype, &layer->value, error);
+  if (!status) status = net->ops->conv(&op, &context, &spec, error);
   if (status) return status;
-  return plan_step(net, layer, op, layer_input(net, layer, 0)->value, -1, layer->value, layer->first_parameter, 2,
-                   error);
+  fusion_take(&fusion, layer->value);
+  return plan_step(net, layer, op, layer_input(net, layer, 0)->value, fusion.sum, layer->value, layer->first_parameter,
+                   fusion.norm ? 6 : 2, error);
 }
 
-static const struct layer_kind conv_kind = {.name = "Conv2D", .lower = conv_lower};
+static const struct layer_kind conv_kind = {.name = "Conv2D", .reads_padded = true, .lower = conv_lower};
 
 int net_conv2d(struct net *net, const char *name, int x, const struct conv2d *conv)
 {
@@ -138,13 +158,14 @@ static enum status pool_lower(struct net *net, struct layer *layer, struct error
     return OK;
   }
   struct op *op = NULL;
+  const struct op_context context = plan_context(net, layer);
   enum status status = plan_value(net, layer->shape, net->context.dtype, &layer->value, error);
-  if (!status) status = net->ops->max_pool(&op, &net->context, &pool->window, error);
+  if (!status) status = net->ops->max_pool(&op, &context, &pool->window, error);
   if (status) return status;
   return plan_step(net, layer, op, layer_input(net, layer, 0)->value, -1, layer->value, 0, 0, error);
 }
 
-static const struct layer_kind pool_kind = {.name = "MaxPooling2D", .lower = pool_lower};
+static const struct layer_kind pool_kind = {.name = "MaxPooling2D", .reads_padded = true, .lower = pool_lower};
 
 // The pool that is the only reader of `layer`, or NULL.
 static const struct pool_layer *pool_behind(const struct net *net, const struct layer *layer)
@@ -164,6 +185,9 @@ int net_max_pool2d(struct net *net, const char *name, int x, const struct pool2d
   struct pool_layer *layer = (struct pool_layer *)layer_add(net, &pool_kind, sizeof *layer, name, x, -1);
   if (!layer) return -1;
   int channels = layer_input(net, &layer->layer, 0)->shape.c;
+  const struct layer *padded = layer_input(net, &layer->layer, 0);
+  if (padded->padding > 0 && layer_input(net, padded, 0)->kind != &layer_relu)
+    return layer_fail(net, name, "behind a zero padding the map must come from a ReLU");
   if (pool->size > 15) return layer_fail(net, name, "size %d: at most 15 is allowed", pool->size); // a tap fits a byte
   if (!window_of_layer(net, &layer->layer, &layer->window, channels, pool->size, pool->stride, pool->padding))
     return -1;

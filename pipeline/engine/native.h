@@ -23,6 +23,9 @@ enum status native_separable(struct op **out, const struct op_context *context, 
 enum status native_dense(struct op **out, const struct op_context *context, const struct dense_spec *spec,
                          struct error *error);
 
+enum status native_preprocess(struct op **out, const struct op_context *context, struct shape shape,
+                              const struct preprocess *preprocess, struct error *error);
+
 // Bytes rounded up to whole cache lines.
 size_t native_aligned(size_t bytes);
 

@@ -229,7 +229,8 @@ static void plan_scratch(struct conv_op *conv, const struct op_context *context)
 static bool covered(const struct op_context *context, const struct conv_spec *spec)
 {
   const struct window *w = &spec->window;
-  if (w->size > KERNEL_SEGMENTS) return false;
+  if (w->size > KERNEL_SEGMENTS || spec->norm || spec->sum) return false;
+  if (w->size == 1 && w->top > 0) return false;
   if (context->training && spec->input_gradient && w->size > 1 && w->stride > 1) return false;
   if (context->dtype == DTYPE_BF16 && (w->y.c % 2 || (w->size == 1 && w->x.c % 2))) return false;
   return true;

@@ -136,6 +136,32 @@ const struct layer *layer_input(const struct net *net, const struct layer *layer
   return net->layers[layer->inputs[which]];
 }
 
+struct layer *layer_only_reader(const struct net *net, const struct layer *layer)
+{
+  struct layer *reader = NULL;
+  for (size_t i = (size_t)layer->index + 1; i < net->layer_count; i++)
+    for (int k = 0; k < net->layers[i]->input_count; k++) {
+      if (net->layers[i]->inputs[k] != layer->index) continue;
+      if (reader) return NULL;
+      reader = net->layers[i];
+    }
+  return reader;
+}
+
+bool layer_trains(const struct net *net, const struct layer *layer)
+{
+  bool trains = false;
+  for (size_t i = 0; i < layer->parameter_count; i++) trains |= net->parameters[layer->first_parameter + i].trainable;
+  return trains && net->options.training;
+}
+
+void net_freeze(struct net *net, int first, int last)
+{
+  for (int i = first; i <= last && (size_t)i < net->layer_count; i++)
+    for (size_t p = 0; i >= 0 && p < net->layers[i]->parameter_count; p++)
+      net->parameters[net->layers[i]->first_parameter + p].trainable = false;
+}
+
 // --- describing ------------------------------------------------------------------------------------------------------
 
 size_t net_parameter_count(const struct net *net)
@@ -161,8 +187,11 @@ struct layer_summary net_layer(const struct net *net, size_t index)
                                   .output = layer->shape,
                                   .inputs = {layer->inputs[0], layer->inputs[1]},
                                   .input_count = layer->input_count};
-  for (size_t i = 0; i < layer->parameter_count; i++)
-    summary.parameters += net->parameters[layer->first_parameter + i].count;
+  for (size_t i = 0; i < layer->parameter_count; i++) {
+    const struct parameter *parameter = &net->parameters[layer->first_parameter + i];
+    summary.parameters += parameter->count;
+    if (parameter->trainable) summary.trainable += parameter->count;
+  }
   return summary;
 }
 

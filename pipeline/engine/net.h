@@ -47,12 +47,31 @@ struct dense {
   int units;
   enum activation activation;
 };
+struct batch_norm {
+  float epsilon;
+  float momentum; // of the moving statistics: moving * momentum + batch * (1 - momentum)
+};
+// A part of a row of numbers, as a map: its values first ... times scale.
+struct slice {
+  size_t first;
+  struct shape shape;
+  float scale;
+};
+struct preprocess {
+  int channel[3]; // of the input, for each channel of the output
+  float mean[3], scale[3];
+};
 
 // --- building: each returns the index of its output, or -1 after an error that net_plan reports ----------------------
 struct net *net_new(const char *name, struct shape input, enum dtype input_dtype); // NULL: out of memory
 void net_free(struct net *net);
 
 int net_rescale(struct net *net, const char *name, int x, float scale); // x * scale
+// (x[channel[c]] - mean[c]) * scale[c] for each of the input's three channels.
+int net_preprocess(struct net *net, const char *name, int x, const struct preprocess *preprocess);
+// Zeros on all four sides. Read by VALID convolutions and by VALID max pools, of which the latter ignore them: the same
+// as Keras' zeros where no value is negative, so the map must come from a ReLU.
+int net_zero_pad2d(struct net *net, const char *name, int x, int pixels);
 int net_conv2d(struct net *net, const char *name, int x,
                const struct conv2d *conv); // kernel [kh, kw, C, filters], bias
 int net_separable_conv2d(struct net *net, const char *name, int x, const struct conv2d *conv);
@@ -60,9 +79,19 @@ int net_separable_conv2d(struct net *net, const char *name, int x, const struct 
 // activation
 int net_max_pool2d(struct net *net, const char *name, int x, const struct pool2d *pool);
 int net_add(struct net *net, const char *name, int a, int b);
+int net_relu(struct net *net, const char *name, int x);
+// gamma * (x - mean) / sqrt(variance + epsilon) + beta, per channel (Ioffe and Szegedy, 2015). Parameters gamma, beta,
+// moving_mean, moving_variance. Frozen or in inference it takes the moving statistics.
+int net_batch_norm(struct net *net, const char *name, int x, const struct batch_norm *norm);
 int net_dropout(struct net *net, const char *name, int x, float rate); // kept values times 1 / (1 - rate)
 int net_flatten(struct net *net, const char *name, int x);
+int net_slice(struct net *net, const char *name, int x, const struct slice *slice); // of the input alone
+int net_row(struct net *net, const char *name, int a, int b); // both flattened, one behind the other
 int net_dense(struct net *net, const char *name, int x, const struct dense *dense); // kernel [C, units], bias
+
+// Keeps the weights of layers first ... last as they are: no gradient is computed for them, nor below the first layer
+// that trains. What is frozen runs as in inference: batch norms are folded into the convolutions before them.
+void net_freeze(struct net *net, int first, int last);
 
 // --- planning --------------------------------------------------------------------------------------------------------
 enum net_precision { NET_FP32, NET_BF16 };
@@ -77,12 +106,12 @@ struct net_options {
   uint64_t seed; // of dropout
 };
 
-// The last built layer is the output: its shape must be 1 x 1 x classes. Weights are zero until
-// net_initialise or a load.
+// The last built layer is the output: its shape must be 1 x 1 x classes, and to be trained it must be a dense layer.
+// Weights are zero until net_initialise or a load.
 enum status net_plan(struct net *net, const struct net_options *options, struct error *error);
 
 // Glorot-uniform kernels (fan as Keras computes it; depthwise kernels: kh*kw*C over 1 multiplier), zero
-// biases.
+// biases; batch norms that do nothing yet.
 void net_initialise(struct net *net, uint64_t seed);
 
 bool net_precision_supported(enum net_precision precision); // by this CPU, at a speed that makes sense
@@ -96,6 +125,7 @@ struct parameter {
   int shape[4]; // in Keras' order
   size_t count;
   bool trainable;
+  float initial;   // what net_initialise gives to a parameter of rank 1
   float *value;    // fp32 master weights, owned by the net
   float *gradient; // of the mean loss over the batch of the last net_train; NULL unless planned for training
 };
@@ -123,15 +153,16 @@ struct net_target {
 enum status net_train(struct net *net, const struct net_input *input, const struct net_target *target, size_t n,
                       uint64_t step, double *loss, float *logits, struct error *error);
 
-// Inference over n <= batch images: logits [n, classes]. FAILED if a weight is not finite.
+// Inference over n <= batch images: logits [n, classes]. Of a net that does not end in a dense layer they are its
+// output's values, exactly. FAILED if a weight is not finite.
 enum status net_infer(struct net *net, const struct net_input *input, size_t n, float *logits, struct error *error);
 
 // --- describing ------------------------------------------------------------------------------------------------------
 struct layer_summary {
   const char *name, *kind; // "conv1", "Conv2D"
   struct shape output;
-  size_t parameters;
-  int inputs[2], input_count; // layer indices
+  size_t parameters, trainable; // numbers, and how many of them train
+  int inputs[2], input_count;   // layer indices
 };
 size_t net_layer_count(const struct net *net);
 struct layer_summary net_layer(const struct net *net, size_t index);

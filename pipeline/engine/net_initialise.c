@@ -1,7 +1,6 @@
 // Glorot and Bengio, "Understanding the difficulty of training deep feedforward neural networks", 2010, as
 // Keras counts fans.
 #include <math.h>
-#include <string.h>
 
 #include "core/rng.h"
 #include "engine/net_parts.h"
@@ -21,8 +20,8 @@ void net_initialise(struct net *net, uint64_t seed)
 {
   for (size_t i = 0; i < net->parameter_count; i++) {
     struct parameter *parameter = &net->parameters[i];
-    memset(parameter->value, 0, parameter->count * sizeof *parameter->value);
-    if (parameter->rank < 2) continue; // a bias
+    for (size_t k = 0; parameter->rank < 2 && k < parameter->count; k++) parameter->value[k] = parameter->initial;
+    if (parameter->rank < 2) continue;
     float limit = (float)glorot_limit(parameter);
     struct rng rng = rng_at(seed, RNG_INITIALISE, i, 0);
     for (size_t k = 0; k < parameter->count; k++) parameter->value[k] = rng_uniform(&rng, -limit, limit);

@@ -18,6 +18,7 @@ enum layer_takes { TAKES_NET, TAKES_FLOATS, TAKES_ANY };
 struct layer_kind {
   const char *name; // as Keras calls it
   enum layer_takes takes;
+  bool reads_padded; // takes the map before a zero padding and widens its own window
   // Adds the layer's steps; sets layer->value. NULL for the input.
   enum status (*lower)(struct net *net, struct layer *layer, struct error *error);
 };
@@ -32,6 +33,7 @@ struct layer {
   size_t first_parameter, parameter_count;
   int value;   // of the output, once lowered
   bool pooled; // the value is that of the pool behind it: one op did both
+  int padding; // zeros on each side, which `value` does not hold
 };
 
 struct value {
@@ -103,13 +105,38 @@ bool layer_parameter(struct net *net, struct layer *layer, const char *part, int
 
 const struct layer *layer_input(const struct net *net, const struct layer *layer, int which);
 
+// The only layer that reads `layer`, or NULL.
+struct layer *layer_only_reader(const struct net *net, const struct layer *layer);
+
+// What layer_fuse.c looks for.
+extern const struct layer_kind layer_batch_norm, layer_relu, layer_add_kind;
+float layer_batch_norm_epsilon(const struct layer *layer);
+
+// Whether any of the layer's own parameters trains.
+bool layer_trains(const struct net *net, const struct layer *layer);
+
 // --- lowering: net_plan.c --------------------------------------------------------------------------------------------
 
 // A value that steps can read and write; -1: out of memory.
 enum status plan_value(struct net *net, struct shape shape, enum dtype dtype, int *value, struct error *error);
 
+// The context of an op in this layer: training only if gradients pass through it.
+struct op_context plan_context(const struct net *net, const struct layer *layer);
+
 // A step that runs op (taken over, freed on error too). Inputs: values; b is -1 for one input.
 enum status plan_step(struct net *net, const struct layer *layer, struct op *op, int a, int b, int output,
                       size_t first_parameter, size_t parameter_count, struct error *error);
+
+// --- lowering: layer_fuse.c ------------------------------------------------------------------------------------------
+
+// What a convolution without training takes over from the layers behind it.
+struct fusion {
+  struct layer *norm, *add, *relu; // NULL: not there
+  int sum;                         // the value that is added, in place; -1: none
+};
+struct fusion fuse_behind(const struct net *net, const struct layer *conv);
+
+// Says of all of them that their value is this one.
+void fusion_take(const struct fusion *fusion, int value);
 
 #endif

@@ -37,16 +37,36 @@ enum status plan_step(struct net *net, const struct layer *layer, struct op *op,
                                                 .first_parameter = first_parameter,
                                                 .parameter_count = parameter_count};
   struct value *y = &net->values[output];
-  y->wants_gradient = parameter_count > 0;
+  y->wants_gradient = false;
+  for (size_t p = first_parameter; net->options.training && p < first_parameter + parameter_count; p++)
+    y->wants_gradient |= net->parameters[p].trainable;
   for (int i = 0; i < 1 + (b >= 0); i++)
     y->wants_gradient |= net->values[net->steps[net->step_count - 1].inputs[i]].wants_gradient;
   return OK;
+}
+
+struct op_context plan_context(const struct net *net, const struct layer *layer)
+{
+  struct op_context context = net->context;
+  bool passes = layer_trains(net, layer);
+  for (int i = 0; i < layer->input_count; i++) passes |= net->values[layer_input(net, layer, i)->value].wants_gradient;
+  context.training = passes;
+  return context;
+}
+
+// Whether the step has a backward.
+static bool goes_back(const struct net *net, const struct step *step)
+{
+  return net->options.training && net->values[step->output].wants_gradient;
 }
 
 // Kernels read maps of one dtype.
 static enum status check_inputs(const struct net *net, const struct layer *layer, struct error *error)
 {
   for (int i = 0; i < layer->input_count; i++) {
+    if (layer_input(net, layer, i)->padding > 0 && !layer->kind->reads_padded)
+      return fail(error, BAD_USAGE, "%s: layer %s: a zero padding is read by convolutions and pools only", net->name,
+                  layer->name);
     enum dtype dtype = net->values[layer_input(net, layer, i)->value].dtype;
     if (layer->kind->takes == TAKES_ANY || dtype == net->context.dtype) continue;
     if (layer->kind->takes == TAKES_FLOATS && dtype == DTYPE_F32) continue;
@@ -71,6 +91,7 @@ static enum status lower_layers(struct net *net, struct error *error)
 {
   enum status status = plan_value(net, net->input, net->input_dtype, &net->layers[NET_INPUT]->value, error);
   for (size_t i = 1; !status && i < net->layer_count; i++) {
+    if (net->layers[i]->value >= 0) continue; // an earlier layer's op does its work
     status = check_inputs(net, net->layers[i], error);
     if (!status) status = net->layers[i]->kind->lower(net, net->layers[i], error);
   }
@@ -86,16 +107,19 @@ static void latest(int *moment, int candidate)
 static void find_lifetimes(struct net *net)
 {
   int steps = (int)net->step_count, end = 2 * steps - 1;
-  for (size_t v = 0; v < net->value_count; v++) net->values[v].gradient_born = net->values[v].gradient_dies = -1;
+  for (size_t v = 0; v < net->value_count; v++)
+    net->values[v].born = net->values[v].gradient_born = net->values[v].gradient_dies = -1;
   for (int s = 0; s < steps; s++) {
     const struct step *step = &net->steps[s];
     struct value *y = &net->values[step->output];
-    y->born = y->dies = s;
-    if (net->options.training && step->op->backward_reads_y) y->dies = end - s;
+    bool back = goes_back(net, step);
+    if (y->born < 0) y->born = s; // written twice where a map is added in place
+    latest(&y->dies, back && step->op->backward_reads_y ? end - s : s);
     y->gradient_dies = end - s;
     for (int i = 0; i < step->input_count; i++)
-      latest(&net->values[step->inputs[i]].dies, net->options.training && step->op->backward_reads_x ? end - s : s);
+      latest(&net->values[step->inputs[i]].dies, back && step->op->backward_reads_x ? end - s : s);
   }
+  if (net->values[net->layers[NET_INPUT]->value].born < 0) net->values[net->layers[NET_INPUT]->value].born = 0;
   for (int s = steps - 1; s >= 0; s--) {
     struct step *step = &net->steps[s];
     for (int i = 0; i < step->input_count; i++) {
@@ -141,7 +165,7 @@ static enum status allocate(struct net *net, struct error *error)
     struct step *step = &net->steps[s];
     if (step->op->scratch_bytes > net->scratch_bytes) net->scratch_bytes = step->op->scratch_bytes;
     step->lane_offset = net->lane_floats;
-    net->lane_floats += (step->op->lane_floats + 15) / 16 * 16; // whole cache lines
+    if (goes_back(net, step)) net->lane_floats += (step->op->lane_floats + 15) / 16 * 16; // whole cache lines
   }
   status = mem_zeroed((void **)&net->workers, (size_t)net->options.threads, sizeof *net->workers, "workers", error);
   for (int t = 0; !status && t < net->options.threads; t++) {
@@ -154,6 +178,7 @@ static enum status allocate(struct net *net, struct error *error)
   if (!status) status = mem_zeroed((void **)&net->losses, (size_t)net->options.batch, sizeof(double), "losses", error);
   for (size_t i = 0; !status && i < net->parameter_count; i++) {
     struct parameter *parameter = &net->parameters[i];
+    if (!parameter->trainable) continue;
     status = mem_aligned((void **)&parameter->gradient, parameter->count, sizeof(float), parameter->name, error);
   }
   return status;
@@ -202,8 +227,10 @@ enum status net_plan(struct net *net, const struct net_options *options, struct 
   const struct layer *output = net->layers[net->layer_count - 1];
   net->logits = output->value;
   net->classes = output->shape.c;
-  if (net->values[net->logits].dtype != DTYPE_F32 || net->step_count == 0)
-    return fail(error, BAD_USAGE, "%s: the output %s must be a dense layer", net->name, output->name);
+  bool floats = net->values[net->logits].dtype == DTYPE_F32;
+  if (net->step_count == 0 || (options->training && (!floats || !net->values[net->logits].wants_gradient)))
+    return fail(error, BAD_USAGE, "%s: the output %s must be a dense layer that something before it or itself trains",
+                net->name, output->name);
   find_lifetimes(net);
   status = place_all(net, error);
   if (!status) status = allocate(net, error);

@@ -96,6 +96,12 @@ static enum status check_target(const struct net *net, const struct net_target *
   return OK;
 }
 
+// Whether the step's own parameters do.
+static bool trains(const struct net *net, const struct step *step)
+{
+  return step->parameter_count > 0 && net->parameters[step->first_parameter].trainable;
+}
+
 // Sums the lanes in order into the first and hands the sum to the op.
 static void reduce_lanes(const struct net *net, const struct step *step, size_t lanes)
 {
@@ -113,7 +119,7 @@ static void batch_part(const struct net *net, size_t n, size_t part, void *scrat
 {
   for (size_t s = 0; s < net->step_count; s++) {
     const struct step *step = &net->steps[s];
-    if (!step->op->kind->batch_gradient) continue;
+    if (!trains(net, step) || !step->op->kind->batch_gradient) continue;
     float *gradients[OP_PARAMETERS] = {0};
     for (size_t i = 0; i < step->parameter_count; i++)
       gradients[i] = net->parameters[step->first_parameter + i].gradient;
@@ -138,7 +144,7 @@ enum status net_train(struct net *net, const struct net_input *input, const stru
       for (size_t image = lane; image < n; image += NET_LANES) train_image(net, input, target, n, image, step, logits);
 #pragma omp for schedule(dynamic, 1) nowait
     for (size_t s = 0; s < net->step_count; s++)
-      if (net->steps[s].op->kind->gradient) reduce_lanes(net, &net->steps[s], lanes);
+      if (trains(net, &net->steps[s]) && net->steps[s].op->kind->gradient) reduce_lanes(net, &net->steps[s], lanes);
 #pragma omp for schedule(dynamic, 1)
     for (size_t part = 0; part < BATCH_PARTS; part++)
       batch_part(net, n, part, net->workers[omp_get_thread_num()].scratch);
@@ -149,6 +155,16 @@ enum status net_train(struct net *net, const struct net_input *input, const stru
   if (!isfinite(*loss))
     return fail(error, FAILED, "%s: the loss of step %llu is %g", net->name, (unsigned long long)step, *loss);
   return OK;
+}
+
+// The output of one image as floats.
+static void give_out(const struct net *net, const void *map, float *logits)
+{
+  size_t classes = (size_t)net->classes;
+  if (net->values[net->logits].dtype == DTYPE_F32)
+    memcpy(logits, map, classes * sizeof *logits);
+  else
+    for (size_t i = 0; i < classes; i++) logits[i] = bf16_to_float(((const uint16_t *)map)[i]);
 }
 
 enum status net_infer(struct net *net, const struct net_input *input, size_t n, float *logits, struct error *error)
@@ -165,7 +181,7 @@ enum status net_infer(struct net *net, const struct net_input *input, size_t n, 
       const struct worker *worker = &net->workers[thread];
       input->fetch(input->self, image, value_map(net, worker, net->layers[NET_INPUT]->value));
       forward(net, thread, image, false, 0);
-      memcpy(logits + image * classes, value_map(net, worker, net->logits), classes * sizeof *logits);
+      give_out(net, value_map(net, worker, net->logits), logits + image * classes);
     }
   }
   return OK;

@@ -40,17 +40,18 @@ dnnl_data_type_t onednn_type(enum dtype dtype)
   return dnnl_data_type_undef;
 }
 
-enum status onednn_attribute(dnnl_primitive_attr_t *out, bool relu, struct error *error)
+enum status onednn_attribute(dnnl_primitive_attr_t *out, unsigned after, struct error *error)
 {
-  dnnl_post_ops_t after = NULL;
+  dnnl_post_ops_t ops = NULL;
   *out = NULL;
   dnnl_status_t status = dnnl_primitive_attr_create(out);
   if (!status) status = dnnl_primitive_attr_set_scratchpad_mode(*out, dnnl_scratchpad_mode_user);
-  if (!status && relu) {
-    status = dnnl_post_ops_create(&after);
-    if (!status) status = dnnl_post_ops_append_eltwise(after, 1, dnnl_eltwise_relu, 0, 0);
-    if (!status) status = dnnl_primitive_attr_set_post_ops(*out, after);
-    if (after) dnnl_post_ops_destroy(after);
+  if (!status && after) {
+    status = dnnl_post_ops_create(&ops);
+    if (!status && (after & AFTER_SUM)) status = dnnl_post_ops_append_sum(ops, 1);
+    if (!status && (after & AFTER_RELU)) status = dnnl_post_ops_append_eltwise(ops, 1, dnnl_eltwise_relu, 0, 0);
+    if (!status) status = dnnl_primitive_attr_set_post_ops(*out, ops);
+    if (ops) dnnl_post_ops_destroy(ops);
   }
   if (status && *out) {
     dnnl_primitive_attr_destroy(*out);
@@ -69,10 +70,10 @@ void onednn_padding(const struct window *window, dnnl_dims_t before, dnnl_dims_t
 }
 
 enum status onednn_description(dnnl_primitive_desc_t *out, const struct onednn *onednn, const_dnnl_op_desc_t op,
-                               bool relu, const_dnnl_primitive_desc_t hint, const char *what, struct error *error)
+                               unsigned after, const_dnnl_primitive_desc_t hint, const char *what, struct error *error)
 {
   dnnl_primitive_attr_t attribute = NULL;
-  enum status status = onednn_attribute(&attribute, relu, error);
+  enum status status = onednn_attribute(&attribute, after, error);
   if (status) return status;
   status = onednn_check(dnnl_primitive_desc_create(out, op, attribute, onednn->engine, hint), what, error);
   dnnl_primitive_attr_destroy(attribute);

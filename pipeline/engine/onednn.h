@@ -36,12 +36,15 @@ dnnl_data_type_t onednn_type(enum dtype dtype);
 // The padding of a window on all four sides, as oneDNN wants it.
 void onednn_padding(const struct window *window, dnnl_dims_t before, dnnl_dims_t after);
 
-// An attribute for scratchpads in the caller's memory, and for ReLU after the op.
-enum status onednn_attribute(dnnl_primitive_attr_t *out, bool relu, struct error *error);
+// What happens to an op's result: what lies at its place already is added, then ReLU.
+enum onednn_after { AFTER_NOTHING = 0, AFTER_RELU = 1, AFTER_SUM = 2 };
+
+// An attribute for scratchpads in the caller's memory and for a set of enum onednn_after.
+enum status onednn_attribute(dnnl_primitive_attr_t *out, unsigned after, struct error *error);
 
 // oneDNN's choice of an implementation for `op`, with that attribute; hint: of forward, for backward. To be freed.
 enum status onednn_description(dnnl_primitive_desc_t *out, const struct onednn *onednn, const_dnnl_op_desc_t op,
-                               bool relu, const_dnnl_primitive_desc_t hint, const char *what, struct error *error);
+                               unsigned after, const_dnnl_primitive_desc_t hint, const char *what, struct error *error);
 
 // Names the op's implementation: "oneDNN", or "oneDNN ref" once one of its primitives is oneDNN's own plain loops.
 void onednn_note(struct op *op, const_dnnl_primitive_desc_t description);

@@ -21,7 +21,7 @@ struct library_conv {
   struct call forward, backward_input, backward_weights;
   struct call pack_forward, pack_backward, unpack; // reorders from and to Keras' layout
   void *weights, *backward_weights_copy, *reorder_scratch;
-  float *bias, *plain;                         // plain: the sum of gradients in Keras' layout
+  float *bias, *plain;                         // plain: a sum of gradients or folded weights, in Keras' layout
   size_t kernel_count, lane_kernel;            // floats in Keras' and in oneDNN's layout
   size_t scratchpad_bytes, dx_at, gradient_at; // in scratch
 };
@@ -44,11 +44,16 @@ static void library_free(struct op *op)
 static void library_pack(struct op *op, float *const values[OP_PARAMETERS])
 {
   struct library_conv *conv = (struct library_conv *)op;
-  call_run(&conv->pack_forward, &conv->onednn, 0, (void *[]){values[0], conv->weights, conv->reorder_scratch});
+  float *kernel = values[0];
+  if (conv->spec.norm) {
+    kernel = conv->plain;
+    conv_fold(&conv->spec, values, kernel, conv->bias);
+  }
+  call_run(&conv->pack_forward, &conv->onednn, 0, (void *[]){kernel, conv->weights, conv->reorder_scratch});
   if (conv->backward_weights_copy)
     call_run(&conv->pack_backward, &conv->onednn, 0,
              (void *[]){values[0], conv->backward_weights_copy, conv->reorder_scratch});
-  if (values[1]) memcpy(conv->bias, values[1], (size_t)conv->spec.window.y.c * sizeof(float));
+  if (values[1] && !conv->spec.norm) memcpy(conv->bias, values[1], (size_t)conv->spec.window.y.c * sizeof(float));
 }
 
 static size_t map_bytes(const struct library_conv *conv, struct shape shape)
@@ -111,6 +116,11 @@ static const struct op_kind depthwise_kind = {.name = "depthwise",
                                               .gradient = library_gradient};
 
 // --- planning --------------------------------------------------------------------------------------------------------
+
+static unsigned after_of(const struct conv_spec *spec)
+{
+  return (spec->relu ? AFTER_RELU : AFTER_NOTHING) | (spec->sum ? AFTER_SUM : AFTER_NOTHING);
+}
 
 // What a primitive is described by.
 struct shapes {
@@ -211,7 +221,8 @@ static enum status plan_primitives(struct library_conv *conv, const struct op_co
                                                    conv->dilation, conv->before, conv->after),
         "a convolution", error);
   if (!status)
-    status = onednn_description(&description, &conv->onednn, &what, conv->spec.relu, NULL, "a convolution", error);
+    status =
+        onednn_description(&description, &conv->onednn, &what, after_of(&conv->spec), NULL, "a convolution", error);
   if (status) return status;
   status = onednn_check(dnnl_primitive_desc_clone(&hint, description), "a copy", error);
   if (status) {
@@ -242,13 +253,14 @@ static enum status plan_memory(struct library_conv *conv, const struct op_contex
     if (conv->spec.input_gradient) at += native_aligned(map_bytes(conv, w->x));
   }
   conv->op.scratch_bytes = at;
-  conv->op.own_bytes = forward_bytes + backward_bytes + conv->kernel_count * sizeof(float);
+  const size_t plain = context->training || conv->spec.norm ? conv->kernel_count : 0;
+  conv->op.own_bytes = forward_bytes + backward_bytes + plain * sizeof(float);
   enum status status = mem_aligned(&conv->weights, forward_bytes, 1, "packed weights", error);
   if (!status && backward_bytes)
     status = mem_aligned(&conv->backward_weights_copy, backward_bytes, 1, "packed weights", error);
   if (!status) status = mem_aligned(&conv->reorder_scratch, reorder_bytes, 1, "oneDNN's scratchpad", error);
   if (!status) status = mem_aligned((void **)&conv->bias, (size_t)w->y.c, sizeof(float), "biases", error);
-  if (!status) status = mem_aligned((void **)&conv->plain, conv->kernel_count, sizeof(float), "gradients", error);
+  if (!status) status = mem_aligned((void **)&conv->plain, plain, sizeof(float), "weights", error);
   return status;
 }
 

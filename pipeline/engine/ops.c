@@ -1,5 +1,7 @@
 #include "engine/ops.h"
 
+#include <math.h>
+
 static int extent_out(int in, int size, int stride, enum padding padding)
 {
   if (padding == PAD_SAME) return (in + stride - 1) / stride;
@@ -19,6 +21,27 @@ bool window_fit(struct window *window, struct shape x, int channels, int size, i
   window->top = before(x.h, y.h, size, stride, padding);
   window->left = before(x.w, y.w, size, stride, padding);
   return y.h > 0 && y.w > 0;
+}
+
+bool window_fit_padded(struct window *window, struct shape x, int channels, int size, int stride, int pad)
+{
+  const struct shape padded = {x.h + 2 * pad, x.w + 2 * pad, x.c};
+  bool fits = window_fit(window, padded, channels, size, stride, PAD_VALID);
+  window->x = x;
+  window->top = window->left = pad;
+  return fits;
+}
+
+void conv_fold(const struct conv_spec *spec, float *const values[OP_PARAMETERS], float *kernel, float *bias)
+{
+  const float *gamma = values[2], *beta = values[3], *mean = values[4], *variance = values[5];
+  size_t filters = (size_t)spec->window.y.c, taps = (size_t)spec->window.size * (size_t)spec->window.size;
+  size_t rows = taps * (size_t)spec->window.x.c;
+  for (size_t f = 0; f < filters; f++) {
+    double scale = (double)gamma[f] / sqrt((double)variance[f] + (double)spec->epsilon);
+    for (size_t i = 0; i < rows; i++) kernel[i * filters + f] = (float)((double)values[0][i * filters + f] * scale);
+    bias[f] = (float)(((double)values[1][f] - (double)mean[f]) * scale + (double)beta[f]);
+  }
 }
 
 void op_free(struct op *op)

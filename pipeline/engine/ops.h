@@ -24,7 +24,7 @@
 #include "engine/net.h"
 #include "engine/tensor.h"
 
-enum { OP_INPUTS = 2, OP_PARAMETERS = 3 };
+enum { OP_INPUTS = 2, OP_PARAMETERS = 6 };
 
 // One image on its way through one op. Maps are [H, W, C] of the dtype the op was made for.
 struct op_run {
@@ -86,6 +86,9 @@ struct window {
 // outputs, the odd pixel of padding at the bottom and the right.
 bool window_fit(struct window *window, struct shape x, int channels, int size, int stride, enum padding padding);
 
+// The same for a VALID window over a map with `pad` pixels of zeros on each side; `x` is the map without them.
+bool window_fit_padded(struct window *window, struct shape x, int channels, int size, int stride, int pad);
+
 // Half-open range of taps that lie inside an input of `extent` pixels, for output pixel `out`.
 static inline void window_taps(int out, int stride, int before, int size, int extent, int *first, int *end)
 {
@@ -98,7 +101,14 @@ struct conv_spec {
   struct window window;
   bool relu;
   bool input_gradient; // backward will be asked for dx
+  // For a convolution that does not train, which has no backward:
+  bool norm; // parameters 2 to 5 are a batch norm's behind it: gamma, beta, mean, variance; folded into kernel and bias
+  float epsilon; // of the batch norm
+  bool sum;      // y holds a map that is added before ReLU
 };
+
+// The kernel and bias of a convolution with its batch norm folded in (spec->norm): kernel [k,k,C,F], bias [F].
+void conv_fold(const struct conv_spec *spec, float *const values[OP_PARAMETERS], float *kernel, float *bias);
 
 // A depthwise convolution, the 1x1 convolution on it and, if `pool`, the 2x2 max pool that is the only reader of that.
 struct separable_spec {
@@ -124,6 +134,9 @@ struct ops {
   // y[i,j,f] = b[f] + sum x[i*s-top+a, j*s-left+b, c] * w[a,b,c,f], then ReLU. Parameters: kernel [k,k,C,F],
   // bias [F].
   op_maker_conv *conv;
+  // y = (x[channel[c]] - mean[c]) * scale[c]; x is bytes. No backward.
+  enum status (*preprocess)(struct op **out, const struct op_context *context, struct shape shape,
+                            const struct preprocess *preprocess, struct error *error);
   // y[i,j,c] = sum x[i*s-top+a, j*s-left+b, c] * w[a,b,c,1]. Parameters: kernel [k,k,C,1]. No bias, no ReLU.
   op_maker_conv *depthwise;
   // Both parts of a separable convolution in one op. Parameters: depthwise kernel, 1x1 kernel [C,F], bias [F].
@@ -133,6 +146,17 @@ struct ops {
   // Maximum over the window; of equal values the first in row order gets the gradient.
   enum status (*max_pool)(struct op **out, const struct op_context *context, const struct window *window,
                           struct error *error);
+  // y[e] = x[first + e] * scale; x is `from`, a row of numbers. No backward.
+  enum status (*slice)(struct op **out, const struct op_context *context, enum dtype from, const struct slice *slice,
+                       struct error *error);
+  // y = x[0] and behind it x[1], of those shapes. No backward.
+  enum status (*row)(struct op **out, const struct op_context *context, struct shape a, struct shape b,
+                     struct error *error);
+  // y = max(x, 0); backward reads y.
+  enum status (*relu)(struct op **out, const struct op_context *context, struct shape shape, struct error *error);
+  // y = gamma * (x - mean) / sqrt(variance + epsilon) + beta with those four parameters, which do not train.
+  enum status (*norm)(struct op **out, const struct op_context *context, struct shape shape, float epsilon,
+                      struct error *error);
   // y = x[0] + x[1]
   enum status (*add)(struct op **out, const struct op_context *context, struct shape shape, struct error *error);
   // y = x or 0, kept values scaled so that the mean stays: see dropout.h. `layer` is below 256.

@@ -5,6 +5,7 @@
 #include "core/mem.h"
 #include "engine/dropout.h"
 #include "engine/native.h"
+#include "engine/row.h"
 
 enum status native_op_new(struct op **out, size_t size, const struct op_kind *kind, const struct kernels *kernels,
                           struct error *error)
@@ -71,6 +72,20 @@ static enum status make_rescale(struct op **out, const struct op_context *contex
   enum status status = map_new(out, &rescale_kind, context, shape, error);
   if (!status) ((struct map_op *)*out)->scale = scale;
   return status;
+}
+
+// --- ReLU and batch norm by themselves: a convolution that does not train takes them over
+// -----------------------------
+
+static enum status make_relu(struct op **out, const struct op_context *context, struct shape shape, struct error *error)
+{
+  return ops_reference.relu(out, context, shape, error);
+}
+
+static enum status make_norm(struct op **out, const struct op_context *context, struct shape shape, float epsilon,
+                             struct error *error)
+{
+  return ops_reference.norm(out, context, shape, epsilon, error);
 }
 
 // --- add, dropout ----------------------------------------------------------------------------------------------------
@@ -211,6 +226,11 @@ const struct ops ops_native = {.name = "native",
                                .conv = native_conv,
                                .depthwise = native_depthwise,
                                .separable = native_separable,
+                               .preprocess = native_preprocess,
+                               .slice = row_slice,
+                               .row = row_join,
+                               .relu = make_relu,
+                               .norm = make_norm,
                                .max_pool = make_max_pool,
                                .add = make_add,
                                .dropout = make_dropout,

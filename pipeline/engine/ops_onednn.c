@@ -8,6 +8,7 @@
 // the gradients (0 * infinity), which the optimizer checks.
 #include "engine/native.h"
 #include "engine/onednn.h"
+#include "engine/row.h"
 
 static enum status make_dropout(struct op **out, const struct op_context *context, struct shape shape, float rate,
                                 int layer, struct error *error)
@@ -15,10 +16,26 @@ static enum status make_dropout(struct op **out, const struct op_context *contex
   return ops_native.dropout(out, context, shape, rate, layer, error);
 }
 
+static enum status make_relu(struct op **out, const struct op_context *context, struct shape shape, struct error *error)
+{
+  return ops_native.relu(out, context, shape, error);
+}
+
+static enum status make_norm(struct op **out, const struct op_context *context, struct shape shape, float epsilon,
+                             struct error *error)
+{
+  return ops_native.norm(out, context, shape, epsilon, error);
+}
+
 const struct ops ops_onednn = {.name = "onednn",
                                .rescale = onednn_rescale,
                                .conv = onednn_conv,
                                .depthwise = onednn_depthwise,
+                               .preprocess = native_preprocess,
+                               .slice = row_slice,
+                               .row = row_join,
+                               .relu = make_relu,
+                               .norm = make_norm,
                                .max_pool = onednn_max_pool,
                                .add = onednn_add,
                                .dropout = make_dropout,

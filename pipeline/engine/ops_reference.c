@@ -3,6 +3,7 @@
 
 #include "core/mem.h"
 #include "engine/reference.h"
+#include "engine/row.h"
 
 enum status reference_op_new(struct op **out, size_t size, const struct op_kind *kind, struct error *error)
 {
@@ -22,6 +23,11 @@ const struct ops ops_reference = {.name = "reference",
                                   .rescale = reference_rescale,
                                   .conv = reference_conv,
                                   .depthwise = reference_depthwise,
+                                  .preprocess = reference_preprocess,
+                                  .slice = row_slice,
+                                  .row = row_join,
+                                  .relu = reference_relu,
+                                  .norm = reference_norm,
                                   .max_pool = reference_max_pool,
                                   .add = reference_add,
                                   .dropout = reference_dropout,

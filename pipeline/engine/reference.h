@@ -50,6 +50,11 @@ void reference_free(struct op *op);
 op_maker_conv reference_conv, reference_depthwise;
 enum status reference_rescale(struct op **out, const struct op_context *context, struct shape shape, enum dtype from,
                               float scale, struct error *error);
+enum status reference_preprocess(struct op **out, const struct op_context *context, struct shape shape,
+                                 const struct preprocess *preprocess, struct error *error);
+enum status reference_relu(struct op **out, const struct op_context *context, struct shape shape, struct error *error);
+enum status reference_norm(struct op **out, const struct op_context *context, struct shape shape, float epsilon,
+                           struct error *error);
 enum status reference_max_pool(struct op **out, const struct op_context *context, const struct window *window,
                                struct error *error);
 enum status reference_add(struct op **out, const struct op_context *context, struct shape shape, struct error *error);

@@ -24,8 +24,13 @@ static void conv_free(struct op *op)
 static void conv_pack(struct op *op, float *const values[OP_PARAMETERS])
 {
   struct conv_op *conv = (struct conv_op *)op;
-  for (size_t i = 0; i < conv->kernel_count; i++) conv->kernel[i] = rounded(values[0][i], conv->dtype);
-  if (values[1]) memcpy(conv->bias, values[1], (size_t)conv->spec.window.y.c * sizeof *conv->bias);
+  if (conv->spec.norm) {
+    conv_fold(&conv->spec, values, conv->kernel, conv->bias);
+  } else {
+    memcpy(conv->kernel, values[0], conv->kernel_count * sizeof *conv->kernel);
+    if (values[1]) memcpy(conv->bias, values[1], (size_t)conv->spec.window.y.c * sizeof *conv->bias); // not depthwise
+  }
+  for (size_t i = 0; i < conv->kernel_count; i++) conv->kernel[i] = rounded(conv->kernel[i], conv->dtype);
 }
 
 static void conv_forward(const struct op *op, const struct op_run *run)
@@ -46,6 +51,7 @@ static void conv_forward(const struct op *op, const struct op_run *run)
               size_t x = at(w->x, i * w->stride - w->top + a, j * w->stride - w->left + b, c);
               sum += (double)get(run->x[0], conv->dtype, x) * (double)conv->kernel[tap * (size_t)w->y.c + (size_t)f];
             }
+        if (conv->spec.sum) sum += (double)get(run->y, conv->dtype, at(w->y, i, j, f));
         put(run->y, conv->dtype, at(w->y, i, j, f), conv->spec.relu && sum < 0 ? 0 : (float)sum);
       }
 }

@@ -34,6 +34,76 @@ enum status reference_rescale(struct op **out, const struct op_context *context,
   return OK;
 }
 
+// --- preprocess, ReLU ------------------------------------------------------------------------------------------------
+
+struct preprocess_op {
+  struct op op;
+  size_t pixels;
+  enum dtype dtype;
+  struct preprocess preprocess;
+};
+
+static void preprocess_forward(const struct op *op, const struct op_run *run)
+{
+  const struct preprocess_op *preprocess = (const struct preprocess_op *)op;
+  const struct preprocess *p = &preprocess->preprocess;
+  const uint8_t *x = run->x[0];
+  for (size_t i = 0; i < preprocess->pixels; i++)
+    for (size_t c = 0; c < 3; c++)
+      put(run->y, preprocess->dtype, 3 * i + c, ((float)x[3 * i + (size_t)p->channel[c]] - p->mean[c]) * p->scale[c]);
+}
+
+static const struct op_kind preprocess_kind = {
+    .name = "preprocess", .free = reference_free, .forward = preprocess_forward};
+
+enum status reference_preprocess(struct op **out, const struct op_context *context, struct shape shape,
+                                 const struct preprocess *preprocess, struct error *error)
+{
+  enum status status = reference_op_new(out, sizeof(struct preprocess_op), &preprocess_kind, error);
+  if (status) return status;
+  struct preprocess_op *op = (struct preprocess_op *)*out;
+  op->pixels = (size_t)shape.h * (size_t)shape.w;
+  op->dtype = context->dtype;
+  op->preprocess = *preprocess;
+  return OK;
+}
+
+struct relu_op {
+  struct op op;
+  size_t elements;
+  enum dtype dtype;
+};
+
+static void relu_forward(const struct op *op, const struct op_run *run)
+{
+  const struct relu_op *relu = (const struct relu_op *)op;
+  for (size_t i = 0; i < relu->elements; i++) {
+    float x = get(run->x[0], relu->dtype, i);
+    put(run->y, relu->dtype, i, x < 0 ? 0 : x);
+  }
+}
+
+static void relu_backward(const struct op *op, const struct op_run *run)
+{
+  const struct relu_op *relu = (const struct relu_op *)op;
+  for (size_t i = 0; run->dx[0] && i < relu->elements; i++)
+    put_gradient(run, 0, relu->dtype, i, get(run->y, relu->dtype, i) > 0 ? get(run->dy, relu->dtype, i) : 0);
+}
+
+static const struct op_kind relu_kind = {
+    .name = "relu", .free = reference_free, .forward = relu_forward, .backward = relu_backward};
+
+enum status reference_relu(struct op **out, const struct op_context *context, struct shape shape, struct error *error)
+{
+  enum status status = reference_op_new(out, sizeof(struct relu_op), &relu_kind, error);
+  if (status) return status;
+  struct relu_op *relu = (struct relu_op *)*out;
+  relu->op.backward_reads_y = true;
+  relu->elements = shape_elements(shape);
+  relu->dtype = context->dtype;
+  return OK;
+}
+
 // --- add, dropout ----------------------------------------------------------------------------------------------------
 
 struct map_op { // element by element

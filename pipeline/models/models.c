@@ -2,10 +2,17 @@
 
 #include <string.h>
 
+#include "models/resnet50.h"
 #include "models/seed_cnn.h"
 
+static struct net *build_seed_cnn(const struct model_options *options)
+{
+  return seed_cnn(options->input, options->classes, options->dropout);
+}
+
 static const struct model models[] = {
-    {.name = "seed-cnn", .input = {100, 100, 3}, .build = seed_cnn},
+    {.name = "seed-cnn", .input = {100, 100, 3}, .build = build_seed_cnn},
+    {.name = "resnet50", .input = {224, 224, 3}, .build = resnet50, .features = resnet50_features},
 };
 
 enum { MODELS = sizeof models / sizeof *models };
@@ -17,10 +24,42 @@ const struct model *model_find(const char *name)
   return NULL;
 }
 
-enum status model_build(const char *name, int classes, float dropout, struct net **net, struct error *error)
+// The model and its options with what they leave open.
+static enum status complete(const struct model_options *options, const struct model **model, struct model_options *out,
+                            struct error *error)
 {
-  const struct model *model = model_find(name);
-  if (!model) return fail(error, BAD_USAGE, "model %s is unknown; there is %s", name, models[0].name);
-  *net = model->build(model->input, classes, dropout);
-  return *net ? OK : fail_memory(error, name, 0);
+  *model = model_find(options->name);
+  if (!*model)
+    return fail(error, BAD_USAGE, "model %s is unknown; there are %s and %s", options->name, models[0].name,
+                models[1].name);
+  if (!(*model)->features && (options->part != MODEL_WHOLE || options->trainable != TRAIN_ALL))
+    return fail(error, BAD_USAGE, "model %s has no frozen part: all of it trains", options->name);
+  *out = *options;
+  if (out->input.h == 0) out->input = (*model)->input;
+  for (int i = 0; i < MODEL_FEATURE_MAPS; i++)
+    if (options->feature_dtype != DTYPE_U8) out->feature_scale[i] = 1;
+  return OK;
+}
+
+enum status model_build(const struct model_options *options, struct net **net, struct error *error)
+{
+  const struct model *model = NULL;
+  struct model_options complete_options;
+  enum status status = complete(options, &model, &complete_options, error);
+  if (status) return status;
+  if (options->part != MODEL_WHOLE && options->trainable == TRAIN_ALL)
+    return fail(error, BAD_USAGE, "model %s: all of it trains, so it has no trunk and no head", options->name);
+  *net = model->build(&complete_options);
+  return *net ? OK : fail_memory(error, options->name, 0);
+}
+
+enum status model_features(const struct model_options *options, struct model_features *features, struct error *error)
+{
+  const struct model *model = NULL;
+  struct model_options complete_options;
+  enum status status = complete(options, &model, &complete_options, error);
+  if (status) return status;
+  if (options->trainable == TRAIN_ALL)
+    return fail(error, BAD_USAGE, "model %s: all of it trains, so it has no features", options->name);
+  return model->features(&complete_options, features, error);
 }

@@ -32,8 +32,9 @@ enum status network_open(struct network *out, struct db *db, const struct config
   if (!status) status = class_names_of_split(&out->classes, db, options->split, error);
   if (!status && out->classes.count < 2)
     status = fail(error, BAD_DATA, "a network needs at least 2 classes, the split has %zu", out->classes.count);
-  if (!status)
-    status = model_build(model, (int)out->classes.count, (float)config_real(config, "model.dropout"), &out->net, error);
+  const struct model_options what = {
+      .name = model, .classes = (int)out->classes.count, .dropout = (float)config_real(config, "model.dropout")};
+  if (!status) status = model_build(&what, &out->net, error);
   if (!status) status = net_plan(out->net, &plan, error);
   out->subject = (struct checkpoint_subject){
       .model = model,

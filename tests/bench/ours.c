@@ -46,7 +46,8 @@ enum status ours_net(const struct ours *ours, bool training, struct net **net, s
                                       .threads = ours->threads,
                                       .batch = ours->batch,
                                       .training = training};
-  enum status status = model_build("seed-cnn", CLASSES, 0.3f, net, error);
+  enum status status =
+      model_build(&(struct model_options){.name = "seed-cnn", .classes = CLASSES, .dropout = 0.3f}, net, error);
   if (!status) status = net_plan(*net, &options, error);
   if (!status) net_initialise(*net, 1);
   return status;

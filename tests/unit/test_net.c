@@ -120,7 +120,8 @@ static void seed_cnn_has_its_shape(void **state)
   (void)state;
   struct error error = {0};
   struct net *net = NULL;
-  assert_int_equal(model_build("seed-cnn", 29, 0.3f, &net, &error), OK);
+  assert_int_equal(
+      model_build(&(struct model_options){.name = "seed-cnn", .classes = 29, .dropout = 0.3f}, &net, &error), OK);
   size_t total = 0;
   for (size_t i = 0; i < net_layer_count(net); i++) total += net_layer(net, i).parameters;
   assert_int_equal(total, 656733);
@@ -151,7 +152,7 @@ static void an_unknown_model_is_named(void **state)
   (void)state;
   struct error error = {0};
   struct net *net = NULL;
-  assert_int_equal(model_build("sead-cnn", 29, 0.3f, &net, &error), BAD_USAGE);
+  assert_int_equal(model_build(&(struct model_options){.name = "sead-cnn", .classes = 29}, &net, &error), BAD_USAGE);
   assert_non_null(strstr(error.text, "sead-cnn"));
   assert_null(net);
 }

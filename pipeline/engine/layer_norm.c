@@ -1,0 +1,47 @@
+// Batch norm.
+#include "engine/net_parts.h"
+
+struct norm_layer {
+  struct layer layer;
+  struct batch_norm norm;
+};
+
+float layer_batch_norm_epsilon(const struct layer *layer)
+{
+  return ((const struct norm_layer *)layer)->norm.epsilon;
+}
+
+static enum status norm_lower(struct net *net, struct layer *layer, struct error *error)
+{
+  struct op *op = NULL;
+  const struct op_context context = plan_context(net, layer);
+  if (layer_trains(net, layer))
+    return fail(error, BAD_USAGE, "%s: layer %s: freeze it: this engine cannot train a batch norm", net->name,
+                layer->name);
+  enum status status = plan_value(net, layer->shape, net->context.dtype, &layer->value, error);
+  if (!status) status = net->ops->norm(&op, &context, layer->shape, layer_batch_norm_epsilon(layer), error);
+  if (status) return status;
+  return plan_step(net, layer, op, layer_input(net, layer, 0)->value, -1, layer->value, layer->first_parameter, 4,
+                   error);
+}
+
+const struct layer_kind layer_batch_norm = {.name = "BatchNormalization", .lower = norm_lower};
+
+int net_batch_norm(struct net *net, const char *name, int x, const struct batch_norm *norm)
+{
+  static const char *const parts[4] = {"gamma", "beta", "moving_mean", "moving_variance"};
+  struct norm_layer *layer = (struct norm_layer *)layer_add(net, &layer_batch_norm, sizeof *layer, name, x, -1);
+  if (!layer) return -1;
+  layer->norm = *norm;
+  layer->layer.shape = layer_input(net, &layer->layer, 0)->shape;
+  if (!(norm->epsilon > 0) || !(norm->momentum >= 0 && norm->momentum <= 1))
+    return layer_fail(net, name, "epsilon %g, momentum %g: above 0, and from 0 to 1", (double)norm->epsilon,
+                      (double)norm->momentum);
+  for (int i = 0; i < 4; i++) {
+    if (!layer_parameter(net, &layer->layer, parts[i], 1, (int[4]){layer->layer.shape.c})) return -1;
+    struct parameter *parameter = &net->parameters[net->parameter_count - 1];
+    parameter->initial = i == 0 || i == 3 ? 1 : 0;
+    parameter->trainable = i < 2;
+  }
+  return layer->layer.index;
+}

@@ -1,0 +1,389 @@
+// A narrow ResNet50 against what another framework computed for it: tests/fixtures/make_torch_resnet.py.
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/mem.h"
+#include "engine/net.h"
+#include "models/models.h"
+#include "store/tensorfile.h"
+
+#include "check.h"
+
+enum { H = 40, W = 48, CLASSES = 5, IMAGES = 4, PIXELS = H * W * 3, FEATURES = 2 * 2 * (32 + 128) };
+
+static struct tensorfile *fixtures;
+
+static int open_fixtures(void **state)
+{
+  (void)state;
+  struct error error = {0};
+  if (!tensorfile_open(&fixtures, "tests/fixtures/resnet50.safetensors", &error)) return 0;
+  print_error("%s\n", error.text);
+  return -1;
+}
+
+static int close_fixtures(void **state)
+{
+  (void)state;
+  tensorfile_close(fixtures);
+  return 0;
+}
+
+static const float *fixture(const char *name, size_t count)
+{
+  for (size_t i = 0; i < tensorfile_count(fixtures); i++) {
+    const struct tensor_info *info = tensorfile_info(fixtures, i);
+    if (strcmp(info->name, name) != 0) continue;
+    size_t elements = 1;
+    for (int k = 0; k < info->rank; k++) elements *= info->shape[k];
+    assert_int_equal(info->dtype, TENSOR_F32);
+    assert_int_equal(elements, count);
+    return tensorfile_data(fixtures, i);
+  }
+  fail_msg("the fixtures have no %s", name);
+  return NULL;
+}
+
+// |a - b| / |b|, Euclidean.
+static double distance(const float *a, const float *b, size_t count)
+{
+  double difference = 0, size = 0;
+  for (size_t i = 0; i < count; i++) {
+    double d = (double)a[i] - (double)b[i];
+    difference += d * d, size += (double)b[i] * (double)b[i];
+  }
+  return sqrt(difference) / sqrt(size);
+}
+
+static void assert_close(const char *name, const float *a, const float *b, size_t count, double tolerance)
+{
+  double d = distance(a, b, count);
+  if (!(d <= tolerance)) fail_msg("%s differs by %.3g of itself", name, d);
+}
+
+static double cosine(const float *a, const float *b, size_t count)
+{
+  double ab = 0, aa = 0, bb = 0;
+  for (size_t i = 0; i < count; i++) {
+    ab += (double)a[i] * (double)b[i];
+    aa += (double)a[i] * (double)a[i];
+    bb += (double)b[i] * (double)b[i];
+  }
+  return ab / sqrt(aa * bb);
+}
+
+// --- the net of the fixtures
+// -------------------------------------------------------------------------------------------
+
+static struct model_options options_of(enum model_part part, enum model_trainable trainable)
+{
+  return (struct model_options){.name = "resnet50",
+                                .input = {H, W, 3},
+                                .width = 4,
+                                .classes = CLASSES,
+                                .part = part,
+                                .trainable = trainable,
+                                .feature_dtype = DTYPE_F32};
+}
+
+static struct net *build(const struct model_options *options, const struct net_options *plan)
+{
+  struct error error = {0};
+  struct net *net = NULL;
+  if (model_build(options, &net, &error)) fail_msg("%s", error.text);
+  if (net_plan(net, plan, &error)) fail_msg("%s", error.text);
+  return net;
+}
+
+// The formulas of make_torch_resnet.py.
+static double fraction(uint64_t i, uint64_t ordinal)
+{
+  uint64_t hash = (i * 7919 + ordinal * 104729 + 12345) * 2654435761u % 4294967296u, high = hash / 65536;
+  return (double)high / 65536 - 0.5;
+}
+
+static void set_parameter(const struct parameter *parameter, size_t ordinal)
+{
+  double fan_in = 1, size = 0.2, middle = 0;
+  for (int k = 0; k + 1 < parameter->rank; k++) fan_in *= parameter->shape[k];
+  if (parameter->rank > 1) size = sqrt(1 / fan_in) * 3;
+  if (strstr(parameter->name, "gamma")) size = 0.5, middle = 1;
+  if (strstr(parameter->name, "moving_variance")) size = middle = strncmp(parameter->name, "conv1_bn", 8) ? 1 : 3000;
+  for (size_t i = 0; i < parameter->count; i++) parameter->value[i] = (float)(middle + fraction(i, ordinal) * size);
+}
+
+// A part's parameters have the whole net's names; a parameter's number is that in the whole net.
+static void set_parameters(struct net *net)
+{
+  const struct model_options options = options_of(MODEL_WHOLE, TRAIN_ALL);
+  struct net *whole = NULL;
+  assert_int_equal(model_build(&options, &whole, NULL), OK);
+  size_t found = 0;
+  for (size_t p = 0; p < net_parameter_count(whole); p++)
+    for (size_t q = 0; q < net_parameter_count(net); q++)
+      if (strcmp(net_parameter(whole, p)->name, net_parameter(net, q)->name) == 0) {
+        set_parameter(net_parameter(net, q), p);
+        found++;
+      }
+  assert_int_equal(found, net_parameter_count(net));
+  net_free(whole);
+  net_parameters_changed(net);
+}
+
+static void fetch_image(void *self, size_t index, void *pixels)
+{
+  (void)self;
+  for (uint64_t i = 0; i < PIXELS; i++) {
+    uint64_t k = index * PIXELS + i;
+    ((uint8_t *)pixels)[i] = (uint8_t)((k * k * 31 + k * 7) % 253);
+  }
+}
+
+struct rows {
+  const void *data;
+  size_t bytes; // of a row
+};
+
+static void fetch_row(void *self, size_t index, void *row)
+{
+  const struct rows *rows = self;
+  memcpy(row, (const unsigned char *)rows->data + index * rows->bytes, rows->bytes);
+}
+
+static void infer(struct net *net, struct rows *rows, float *out)
+{
+  struct error error = {0};
+  const struct net_input input = {rows, rows ? fetch_row : fetch_image};
+  if (net_infer(net, &input, IMAGES, out, &error)) fail_msg("%s", error.text);
+}
+
+// --- tests -----------------------------------------------------------------------------------------------------------
+
+static const struct net_options plans[] = {
+    {.kernels = KERNELS_REFERENCE, .threads = 2, .batch = IMAGES},
+    {.kernels = KERNELS_ONEDNN, .threads = 2, .batch = IMAGES},
+    {.kernels = KERNELS_NATIVE, .threads = 2, .batch = IMAGES},
+};
+enum { PLANS = sizeof plans / sizeof *plans };
+
+static void features_and_logits_in_fp32(void **state)
+{
+  (void)state;
+  for (int i = 0; i < PLANS; i++) {
+    const struct model_options whole = options_of(MODEL_WHOLE, TRAIN_LAST4),
+                               trunk = options_of(MODEL_TRUNK, TRAIN_LAST4);
+    float logits[IMAGES * CLASSES], features[IMAGES * FEATURES];
+    struct net *net = build(&whole, &plans[i]);
+    set_parameters(net);
+    infer(net, NULL, logits);
+    assert_close("logits", logits, fixture("logits", IMAGES * CLASSES), IMAGES * CLASSES, 1e-5);
+    net_free(net);
+    net = build(&trunk, &plans[i]);
+    set_parameters(net);
+    infer(net, NULL, features);
+    assert_close("features", features, fixture("features", IMAGES * FEATURES), IMAGES * FEATURES, 1e-5);
+    net_free(net);
+  }
+}
+
+static void features_and_logits_in_bf16(void **state)
+{
+  (void)state;
+  if (!net_precision_supported(NET_BF16)) skip();
+  for (int i = 0; i < PLANS; i++) {
+    const struct model_options whole = options_of(MODEL_WHOLE, TRAIN_LAST4),
+                               trunk = options_of(MODEL_TRUNK, TRAIN_LAST4);
+    struct net_options plan = plans[i];
+    float logits[IMAGES * CLASSES], features[IMAGES * FEATURES];
+    plan.precision = NET_BF16;
+    struct net *net = build(&whole, &plan);
+    set_parameters(net);
+    infer(net, NULL, logits);
+    assert_true(cosine(logits, fixture("logits", IMAGES * CLASSES), IMAGES * CLASSES) > 0.999);
+    net_free(net);
+    net = build(&trunk, &plan);
+    set_parameters(net);
+    infer(net, NULL, features);
+    assert_true(cosine(features, fixture("features", IMAGES * FEATURES), IMAGES * FEATURES) > 0.999);
+    for (size_t k = 0; k < IMAGES * FEATURES; k++) // nothing is lost when a row is kept in bf16
+      assert_true(features[k] == bf16_to_float(bf16_from_float(features[k])) && features[k] >= 0);
+    net_free(net);
+  }
+}
+
+// Trunk and head are the whole net, cut in two.
+static void check_parts(enum model_trainable trainable, enum net_precision precision, enum dtype dtype)
+{
+  struct net_options plan = plans[2];
+  plan.precision = precision;
+  struct model_options options = options_of(MODEL_WHOLE, trainable);
+  struct model_features features;
+  float expected[IMAGES * CLASSES], logits[IMAGES * CLASSES];
+  assert_int_equal(model_features(&options, &features, NULL), OK);
+  float *rows = calloc(IMAGES * features.values, sizeof *rows);
+  uint16_t *halves = calloc(IMAGES * features.values, sizeof *halves);
+  assert_true(rows && halves);
+
+  struct net *net = build(&options, &plan);
+  set_parameters(net);
+  infer(net, NULL, expected);
+  net_free(net);
+
+  options.part = MODEL_TRUNK;
+  net = build(&options, &plan);
+  assert_int_equal(net_layer(net, net_layer_count(net) - 1).output.c, features.values);
+  set_parameters(net);
+  infer(net, NULL, rows);
+  for (size_t i = 0; i < IMAGES * features.values; i++) halves[i] = bf16_from_float(rows[i]);
+  net_free(net);
+
+  options.part = MODEL_HEAD;
+  options.feature_dtype = dtype;
+  net = build(&options, &plan);
+  set_parameters(net);
+  infer(net, &(struct rows){dtype == DTYPE_F32 ? (void *)rows : halves, features.values * dtype_size(dtype)}, logits);
+  if (precision == NET_BF16 || dtype == DTYPE_F32)
+    assert_memory_equal(logits, expected, sizeof logits);
+  else
+    assert_close("logits of rounded features", logits, expected, IMAGES * CLASSES, 1e-2);
+  net_free(net);
+  free(rows);
+  free(halves);
+}
+
+static void trunk_and_head_are_the_whole(void **state)
+{
+  (void)state;
+  for (int trainable = TRAIN_LAST4; trainable <= TRAIN_HEAD; trainable++) {
+    check_parts((enum model_trainable)trainable, NET_FP32, DTYPE_F32);
+    check_parts((enum model_trainable)trainable, NET_FP32, DTYPE_BF16);
+    if (net_precision_supported(NET_BF16)) check_parts((enum model_trainable)trainable, NET_BF16, DTYPE_BF16);
+  }
+}
+
+// A row of bytes: each map has its own scale.
+static void a_head_reads_bytes(void **state)
+{
+  (void)state;
+  struct model_options options = options_of(MODEL_HEAD, TRAIN_LAST4);
+  float expected[IMAGES * CLASSES], logits[IMAGES * CLASSES];
+  static float rows[IMAGES * FEATURES];
+  static uint8_t bytes[IMAGES * FEATURES];
+  for (size_t i = 0; i < IMAGES * FEATURES; i++) {
+    bytes[i] = (uint8_t)(i * 37);
+    rows[i] = (float)bytes[i] * (i % FEATURES < FEATURES / 5 ? 0.5f : 0.25f); // 32 of 160 channels
+  }
+  struct net *net = build(&options, &plans[2]);
+  set_parameters(net);
+  infer(net, &(struct rows){rows, FEATURES * sizeof(float)}, expected);
+  net_free(net);
+  options.feature_dtype = DTYPE_U8;
+  options.feature_scale[0] = 0.5f;
+  options.feature_scale[1] = 0.25f;
+  net = build(&options, &plans[2]);
+  set_parameters(net);
+  infer(net, &(struct rows){bytes, FEATURES}, logits);
+  assert_memory_equal(logits, expected, sizeof logits);
+  net_free(net);
+}
+
+static void count(enum model_part part, enum model_trainable trainable, size_t all, size_t training)
+{
+  const struct model_options options = {
+      .name = "resnet50", .classes = 29, .part = part, .trainable = trainable, .feature_dtype = DTYPE_BF16};
+  struct net *net = NULL;
+  size_t numbers = 0, trains = 0;
+  assert_int_equal(model_build(&options, &net, NULL), OK);
+  for (size_t i = 0; i < net_layer_count(net); i++) {
+    numbers += net_layer(net, i).parameters;
+    trains += net_layer(net, i).trainable;
+  }
+  assert_int_equal(numbers, all);
+  assert_int_equal(trains, training);
+  net_free(net);
+}
+
+// As Keras counts them: 23,587,712 without the top, of which 53,120 are moving statistics.
+static void parameters_are_counted(void **state)
+{
+  (void)state;
+  const size_t notop = 23587712, moving = 53120, last4 = 1050624 + 8192, head = 25690368 + 7453;
+  count(MODEL_WHOLE, TRAIN_ALL, notop + head, notop - moving + head);
+  count(MODEL_WHOLE, TRAIN_LAST4, notop + head, 26752541);
+  count(MODEL_WHOLE, TRAIN_HEAD, notop + head, head);
+  count(MODEL_TRUNK, TRAIN_LAST4, notop - last4, 0);
+  count(MODEL_HEAD, TRAIN_LAST4, last4 + head, 26752541);
+  count(MODEL_TRUNK, TRAIN_HEAD, notop, 0);
+  count(MODEL_HEAD, TRAIN_HEAD, head, head);
+}
+
+static void layers_have_keras_names(void **state)
+{
+  (void)state;
+  static const struct {
+    const char *name, *kind;
+    struct shape output;
+  } expected[] = {
+      {"conv1_pad", "ZeroPadding2D", {230, 230, 3}},
+      {"conv1_conv", "Conv2D", {112, 112, 64}},
+      {"conv1_bn", "BatchNormalization", {112, 112, 64}},
+      {"conv1_relu", "Activation", {112, 112, 64}},
+      {"pool1_pad", "ZeroPadding2D", {114, 114, 64}},
+      {"pool1_pool", "MaxPooling2D", {56, 56, 64}},
+      {"conv2_block1_0_conv", "Conv2D", {56, 56, 256}},
+      {"conv2_block1_1_relu", "Activation", {56, 56, 64}},
+      {"conv3_block1_1_conv", "Conv2D", {28, 28, 128}},
+      {"conv3_block4_out", "Activation", {28, 28, 512}},
+      {"conv4_block6_add", "Add", {14, 14, 1024}},
+      {"conv5_block3_3_bn", "BatchNormalization", {7, 7, 2048}},
+      {"conv5_block3_out", "Activation", {7, 7, 2048}},
+      {"flatten", "Flatten", {1, 1, 100352}},
+      {"dense", "Dense", {1, 1, 256}},
+      {"predictions", "Dense", {1, 1, 29}},
+  };
+  const struct model_options options = {.name = "resnet50", .classes = 29};
+  struct net *net = NULL;
+  assert_int_equal(model_build(&options, &net, NULL), OK);
+  for (size_t e = 0; e < sizeof expected / sizeof *expected; e++) {
+    bool found = false;
+    for (size_t i = 0; i < net_layer_count(net) && !found; i++) {
+      struct layer_summary layer = net_layer(net, i);
+      if (strcmp(layer.name, expected[e].name) != 0) continue;
+      found = true;
+      assert_string_equal(layer.kind, expected[e].kind);
+      assert_memory_equal(&layer.output, &expected[e].output, sizeof layer.output);
+    }
+    if (!found) fail_msg("there is no layer %s", expected[e].name);
+  }
+  assert_string_equal(net_parameter(net, 0)->name, "conv1_conv/kernel");
+  assert_string_equal(net_parameter(net, 3)->name, "conv1_bn/beta");
+  net_free(net);
+}
+
+static void parts_that_do_not_exist(void **state)
+{
+  (void)state;
+  struct error error = {0};
+  struct net *net = NULL;
+  struct model_features features;
+  struct model_options options = options_of(MODEL_TRUNK, TRAIN_ALL);
+  assert_int_equal(model_build(&options, &net, &error), BAD_USAGE);
+  assert_int_equal(model_features(&options, &features, &error), BAD_USAGE);
+  options = (struct model_options){.name = "seed-cnn", .classes = 5, .trainable = TRAIN_LAST4};
+  assert_int_equal(model_build(&options, &net, &error), BAD_USAGE);
+  assert_non_null(strstr(error.text, "seed-cnn"));
+  assert_null(net);
+}
+
+int main(void)
+{
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(features_and_logits_in_fp32),  cmocka_unit_test(features_and_logits_in_bf16),
+      cmocka_unit_test(trunk_and_head_are_the_whole), cmocka_unit_test(a_head_reads_bytes),
+      cmocka_unit_test(parameters_are_counted),       cmocka_unit_test(layers_have_keras_names),
+      cmocka_unit_test(parts_that_do_not_exist),
+  };
+  return cmocka_run_group_tests(tests, open_fixtures, close_fixtures);
+}
