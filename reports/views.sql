@@ -159,6 +159,34 @@ CREATE VIEW quarantine(dataset, path, status, reason) AS
 SELECT dataset.name, shown, status, reason FROM image JOIN dataset ON dataset.id = image.dataset WHERE status <> 'ok'
 ORDER BY dataset.name, shown;
 
+-- How much of a part is known from training: images whose hash differs from that of a train image of their class in at most
+-- split.bits bits. A split is named by its method and the beginning of its key; runs are those that were made on it.
+CREATE VIEW leakage(split, part, images, with_train_neighbour, share, method, seed, bits, dataset, runs) AS
+SELECT split.method || '-' || substr(split.key, 1, 8), parts.part, parts.images, parts.known, 1.0 * parts.known / parts.images,
+       split.method, split.seed, split.bits,
+       (SELECT group_concat(name, ' + ') FROM (SELECT name FROM split_dataset JOIN dataset ON dataset.id = split_dataset.dataset
+                                            WHERE split_dataset.split = split.id ORDER BY ordinal)),
+       (SELECT group_concat(name, ', ') FROM (SELECT name FROM run WHERE run.split = split.id ORDER BY name))
+FROM (SELECT split, part, count(*) AS images, count(*) FILTER (WHERE train_distance <= split.bits) AS known
+      FROM split_image JOIN split ON split.id = split_image.split
+      WHERE part IN ('val', 'test') GROUP BY split, part) AS parts
+JOIN split ON split.id = parts.split
+ORDER BY 9, split.method, split.id, parts.part DESC;
+
+-- The near-duplicate groups of each split, the largest first. A group is within one class; first and last are frame numbers.
+CREATE VIEW near_duplicate_groups(split, grouping, label, images, first, last, train, val, test, none, dataset) AS
+SELECT split.method || '-' || substr(split.key, 1, 8), split_image.grouping, class.name, count(*), min(frame), max(frame),
+       count(*) FILTER (WHERE part = 'train'), count(*) FILTER (WHERE part = 'val'), count(*) FILTER (WHERE part = 'test'),
+       count(*) FILTER (WHERE part = 'none'), dataset.name
+FROM split_image
+JOIN split ON split.id = split_image.split
+JOIN image ON image.id = split_image.image
+JOIN dataset ON dataset.id = image.dataset
+JOIN class ON class.dataset = image.dataset AND class.ordinal = image.label
+WHERE split_image.grouping IS NOT NULL
+GROUP BY split.id, split_image.grouping
+ORDER BY split.id, count(*) DESC, split_image.grouping;
+
 -- The rows that a run trains on; parameters are those of a materialised augmentation.
 CREATE VIEW training_images(run, path, label, variant, parameters, image, tensor_set, tensor_row, dataset) AS
 SELECT run.name, image.shown, class.name, tensor_row.variant, tensor_row.parameters, image.id, tensor_row.tensor_set,
@@ -184,7 +212,9 @@ SELECT run.name, 'dataset', format('%s: %,d images in %d classes, %,d quarantine
        2 + 0.01 * split_dataset.ordinal
 FROM run JOIN split_dataset ON split_dataset.split = run.split JOIN dataset ON dataset.id = split_dataset.dataset
 UNION ALL
-SELECT run.name, 'split', format('%s, seed %d: %,d train, %,d val, %,d test', method, split.seed, train, val, test), 3
+SELECT run.name, 'split', format('%s, seed %d: %,d train, %,d val, %,d test', method, split.seed, train, val, test)
+       || coalesce((SELECT format(', %,d left out', count(*)) FROM split_image WHERE split_image.split = split.id AND part = 'none'
+                    HAVING count(*) > 0), ''), 3
 FROM run JOIN split ON split.id = run.split
 UNION ALL
 SELECT run.name, 'input', format('%d x %d, %s', height, width, kind), 4

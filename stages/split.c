@@ -14,15 +14,18 @@ struct work {
   char name[SUBJECT_LIMIT]; // of them all
   struct split_candidate *images;
   enum part *parts;
+  int *distances; // bits to the nearest train image of the class
   size_t count;
+  uint32_t groups;
   struct class_names classes;
-  size_t (*of_class)[PART_COUNT]; // images of a class in a part
+  size_t (*of_class)[PART_COUNT + 1]; // images of a class in a part
 };
 
 static void release(struct work *work)
 {
   free(work->images);
   free(work->parts);
+  free(work->distances);
   free(work->of_class);
   class_names_release(&work->classes);
 }
@@ -36,19 +39,47 @@ static enum status read_images(struct work *work, struct db *db, struct error *e
   if (!status && !work->count) status = fail(error, BAD_DATA, "dataset %s has no usable image", work->name);
   if (!status) status = mem_zeroed((void **)&work->parts, work->count, sizeof *work->parts, "the parts", error);
   if (!status)
+    status = mem_zeroed((void **)&work->distances, work->count, sizeof *work->distances, "the distances", error);
+  if (!status)
     status = mem_zeroed((void **)&work->of_class, work->classes.count, sizeof *work->of_class, "the classes", error);
   return status;
 }
 
+// A group takes at most half of what a class has in its smallest part: so that the parts can be of the sizes that are
+// asked for, and of more than one scene each.
+static double group_limit(double val, double test)
+{
+  double least = 1 - val - test;
+  if (val > 0 && val < least) least = val;
+  if (test > 0 && test < least) least = test;
+  return least / 2;
+}
+
+static struct split_options options_of(const struct config *config)
+{
+  double val = config_real(config, "split.val"), test = config_real(config, "split.test");
+  return (struct split_options){
+      .val = val,
+      .test = test,
+      .seed = (uint64_t)config_integer(config, "seed"),
+      .near = {.bits = (int)config_integer(config, "split.bits"),
+               .frames = config_integer(config, "split.frames"),
+               .limit = group_limit(val, test)},
+      .blocks = config_integer(config, "split.blocks"),
+      .gap = config_integer(config, "split.gap"),
+  };
+}
+
 static enum status assign(struct work *work, const struct config *config, struct error *error)
 {
-  const struct split_options options = {.val = config_real(config, "split.val"),
-                                        .test = config_real(config, "split.test"),
-                                        .seed = (uint64_t)config_integer(config, "seed")};
+  const struct split_options options = options_of(config);
   const char *name = config_text(config, "split.method");
   split_method *method = split_method_find(name);
   if (!method) return fail(error, BAD_USAGE, "split.method: %s is not built in", name);
-  enum status status = method(&options, work->images, work->count, work->classes.count, work->parts, error);
+  enum status status = groups_find(&options.near, work->images, work->count, work->classes.count, &work->groups, error);
+  if (!status) status = method(&options, work->images, work->count, work->classes.count, work->parts, error);
+  if (!status)
+    status = neighbours_nearest(work->images, work->count, work->classes.count, work->parts, work->distances, error);
   for (size_t i = 0; i < work->count && !status; i++) work->of_class[work->images[i].label][work->parts[i]]++;
   return status;
 }
@@ -73,7 +104,7 @@ static void warn_of_classes(struct stage *stage, const struct work *work, enum p
 static void show_counts(struct stage *stage, const struct work *work, const struct split_found *split)
 {
   stage_say(stage, "part     images   share  per class");
-  for (enum part part = PART_TRAIN; part < PART_COUNT; part++) {
+  for (enum part part = PART_TRAIN; part <= PART_NONE; part++) {
     char images[STAGE_NUMBER_LIMIT], least_text[STAGE_NUMBER_LIMIT], most_text[STAGE_NUMBER_LIMIT];
     size_t least = SIZE_MAX, most = 0;
     for (size_t c = 0; c < work->classes.count; c++) {
@@ -87,6 +118,44 @@ static void show_counts(struct stage *stage, const struct work *work, const stru
     stage_say(stage, "%-5s %9s %6.1f%%  %s%s%s", part_name(part), images,
               100.0 * (double)split->images[part] / (double)work->count, least_text, least < most ? " to " : "",
               least < most ? most_text : "");
+  }
+}
+
+// What the groups are, and how far the parts know each other.
+static void show_neighbours(struct stage *stage, const struct work *work, int bits)
+{
+  char groups[STAGE_NUMBER_LIMIT], images[STAGE_NUMBER_LIMIT];
+  stage_number(work->groups, groups);
+  stage_number(work->count, images);
+  stage_say(stage, "%s images are %s groups of near-duplicates", images, groups);
+  for (enum part part = PART_VAL; part <= PART_TEST; part++) {
+    size_t known = 0, count = 0;
+    for (size_t i = 0; i < work->count; i++) {
+      if (work->parts[i] != part) continue;
+      count++;
+      known += work->distances[i] != NO_DISTANCE && work->distances[i] <= bits;
+    }
+    if (count)
+      stage_say(stage, "%s: %.1f%% of the images have a neighbour in train (of their class, within %d bits)",
+                part_name(part), 100.0 * (double)known / (double)count, bits);
+  }
+}
+
+// A class that is one scene: grouped leaves it as random would.
+static void warn_of_scenes(struct stage *stage, const struct work *work, int bits)
+{
+  for (size_t c = 0; c < work->classes.count; c++) {
+    size_t known = 0, count = 0;
+    for (size_t i = 0; i < work->count; i++) {
+      if ((size_t)work->images[i].label != c || (work->parts[i] != PART_VAL && work->parts[i] != PART_TEST)) continue;
+      count++;
+      known += work->distances[i] != NO_DISTANCE && work->distances[i] <= bits;
+    }
+    if (known)
+      stage_warn(stage,
+                 "%.60s is too much of one scene for a split without leaks: %zu of its %zu images in val and test have "
+                 "a neighbour in train",
+                 work->classes.list[c], known, count);
   }
 }
 
@@ -108,14 +177,17 @@ static enum status make(struct stage *stage, struct work *work, struct stage_key
                                 .key = stage_key_digest(key),
                                 .parameters = stage_key_parameters(key),
                                 .method = config_text(config, "split.method"),
-                                .seed = config_integer(config, "seed")};
+                                .seed = config_integer(config, "seed"),
+                                .bits = config_integer(config, "split.bits")};
   struct split_found split;
-  status = split_insert(db, &row, work->images, work->parts, work->count, &split, error);
+  status = split_insert(db, &row, work->images, work->parts, work->distances, work->count, &split, error);
   if (status) return status;
   stage_count(stage, work->count, clock_seconds() - started);
   if (config_real(config, "split.val") > 0) warn_of_classes(stage, work, PART_VAL);
   if (config_real(config, "split.test") > 0) warn_of_classes(stage, work, PART_TEST);
   show_counts(stage, work, &split);
+  show_neighbours(stage, work, (int)row.bits);
+  if (!strcmp(row.method, "grouped")) warn_of_scenes(stage, work, (int)row.bits);
   return OK;
 }
 

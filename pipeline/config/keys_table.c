@@ -19,9 +19,17 @@ const struct config_key config_keys[] = {
     {"dataset.train", KEY_LIST, 0, 0, 0, NULL, "",
      "folders with one folder of images per class; several are trained on as one, classes matched by name"},
 
-    {"split.method", KEY_CHOICE, 0, 0, 0, CHOICES("random"), "random", "random: stratified by class"},
+    {"split.method", KEY_CHOICE, 0, 0, 0, CHOICES("random", "grouped", "blocks"), "grouped",
+     "all stratified by class; grouped: near-duplicates stay together; blocks: ranges of frames"},
     {"split.val", KEY_REAL, 0, 1, ENDS_OPEN_HIGH, NULL, "0.2", "share of the images for validation"},
     {"split.test", KEY_REAL, 0, 1, ENDS_OPEN_HIGH, NULL, "0", "share of the images kept away until the end"},
+    {"split.bits", KEY_INTEGER, 0, 32, 0, NULL, "5",
+     "images of a class whose 64-bit hashes differ in at most so many bits are neighbours"},
+    {"split.frames", KEY_INTEGER, 0, 1000, 0, NULL, "5",
+     "and so are a video's frames whose numbers are at most so far apart"},
+    {"split.blocks", KEY_INTEGER, 1, 1000, 0, NULL, "5",
+     "blocks: ranges of frames, each with a stretch for val and one for test"},
+    {"split.gap", KEY_INTEGER, 0, 1000000, 0, NULL, "10", "blocks: frames beside a stretch that go to no part"},
 
     {"resize.size", KEY_INTEGER, 0, 0, 0, CHOICES("100", "224"), "100", "side of the square in pixels"},
     {"resize.fit", KEY_CHOICE, 0, 0, 0, CHOICES("stretch", "letterbox", "center_crop"), "stretch",

@@ -111,7 +111,7 @@ static const char put_sql[] =
     "reason = excluded.reason, format = excluded.format, width = excluded.width, height = excluded.height, "
     "bytes = excluded.bytes, sha256 = excluded.sha256, dhash = excluded.dhash, brightness = "
     "excluded.brightness, "
-    "sharpness = excluded.sharpness, mtime_ns = excluded.mtime_ns, inode = excluded.inode, grouping = NULL";
+    "sharpness = excluded.sharpness, mtime_ns = excluded.mtime_ns, inode = excluded.inode";
 
 static enum status put(struct query *query, int64_t dataset, const struct image_row *row, struct error *error)
 {

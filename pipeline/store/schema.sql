@@ -48,7 +48,6 @@ CREATE TABLE image (
   dhash INTEGER,                  -- 64-bit difference hash of the grey image
   brightness REAL, sharpness REAL,-- mean grey 0..255; variance of the Laplacian
   frame INTEGER,                  -- the number at the end of the name: A17.jpg -> 17
-  grouping INTEGER,               -- near-duplicate group; NULL until groups are made
   mtime_ns INTEGER NOT NULL, inode INTEGER NOT NULL,
   UNIQUE (dataset, path),
   CHECK (status <> 'ok' OR (label IS NOT NULL AND sha256 IS NOT NULL AND width > 0 AND height > 0)),
@@ -62,10 +61,11 @@ CREATE TABLE split (
   dataset INTEGER NOT NULL REFERENCES dataset(id) ON DELETE CASCADE, -- the first of split_dataset
   key TEXT NOT NULL UNIQUE,       -- digest of `parameters`
   parameters TEXT NOT NULL,
-  method TEXT NOT NULL,           -- 'random', ...
+  method TEXT NOT NULL,           -- 'random', 'grouped', 'blocks', 'folder'
   seed INTEGER NOT NULL,
   train INTEGER NOT NULL, val INTEGER NOT NULL, test INTEGER NOT NULL, -- images in each part
-  created_at REAL NOT NULL
+  created_at REAL NOT NULL,
+  bits INTEGER NOT NULL DEFAULT 5 -- images of a class whose hashes differ in at most so many are neighbours
 ) STRICT;
 
 -- The datasets that a split shares out, in the order in which the configuration names them.
@@ -87,10 +87,14 @@ CREATE TABLE split_class (
   UNIQUE (split, name)
 ) STRICT, WITHOUT ROWID;
 
+-- Each image that could be used. In part 'none' are those that would let one part know another: neighbours across parts
+-- (grouped), frames of a gap (blocks).
 CREATE TABLE split_image (
   split INTEGER NOT NULL REFERENCES split(id) ON DELETE CASCADE,
   image INTEGER NOT NULL REFERENCES image(id) ON DELETE CASCADE,
-  part TEXT NOT NULL CHECK (part IN ('train', 'val', 'test')),
+  part TEXT NOT NULL CHECK (part IN ('train', 'val', 'test', 'none')),
+  grouping INTEGER,               -- near-duplicate group, numbered from 1 within the split
+  train_distance INTEGER,         -- of val and test: bits between its hash and that of the nearest train image of its class
   PRIMARY KEY (split, image)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX split_image_by_image ON split_image(image);

@@ -68,3 +68,22 @@ CREATE TABLE outside_test (
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX image_by_sha256 ON image(sha256);
+
+ALTER TABLE split ADD COLUMN bits INTEGER NOT NULL DEFAULT 5;
+
+ALTER TABLE image DROP COLUMN grouping;
+
+-- Another CHECK: SQLite takes that in a new table only.
+DROP INDEX split_image_by_image;
+ALTER TABLE split_image RENAME TO split_image_1;
+CREATE TABLE split_image (
+  split INTEGER NOT NULL REFERENCES split(id) ON DELETE CASCADE,
+  image INTEGER NOT NULL REFERENCES image(id) ON DELETE CASCADE,
+  part TEXT NOT NULL CHECK (part IN ('train', 'val', 'test', 'none')),
+  grouping INTEGER,               -- near-duplicate group, numbered from 1 within the split
+  train_distance INTEGER,         -- of val and test: bits between its hash and that of the nearest train image of its class
+  PRIMARY KEY (split, image)
+) STRICT, WITHOUT ROWID;
+INSERT INTO split_image (split, image, part) SELECT split, image, part FROM split_image_1;
+DROP TABLE split_image_1;
+CREATE INDEX split_image_by_image ON split_image(image);

@@ -10,13 +10,14 @@
 #include "store/classes.h"
 #include "store/db.h"
 
-enum part { PART_TRAIN, PART_VAL, PART_TEST, PART_COUNT };
+// PART_NONE: left out, so that one part does not know another.
+enum part { PART_TRAIN, PART_VAL, PART_TEST, PART_COUNT, PART_NONE = PART_COUNT };
 
-const char *part_name(enum part part); // "train", "val", "test"
+const char *part_name(enum part part); // "train", "val", "test", "none"
 
 struct split_found {
-  int64_t id, dataset; // the first of its datasets
-  uint64_t images[PART_COUNT];
+  int64_t id, dataset;             // the first of its datasets
+  uint64_t images[PART_COUNT + 1]; // with those in none
 };
 
 enum status split_find(struct db *db, const char *key, struct split_found *out, bool *found, struct error *error);
@@ -27,8 +28,13 @@ enum status split_previous(struct db *db, int64_t dataset, char **parameters, st
 // An image that may be used (status ok).
 struct split_candidate {
   int64_t image;
-  int dataset; // place among the split's datasets
-  int label;   // place among the split's classes
+  int dataset;    // place among the split's datasets
+  int label;      // place among the split's classes
+  bool hashed;    // it has a dhash
+  uint64_t dhash; // image/phash.h
+  uint64_t video; // the same for images whose paths differ in the frame number alone
+  int64_t frame;  // the number at the end of the name; -1: none
+  uint32_t group; // near-duplicates (data/neighbours.h); 0 until they are found
 };
 
 // The usable images of the datasets, in their order and within each in the order of their paths' bytes, which does not
@@ -42,10 +48,12 @@ struct split_row {
   size_t dataset_count;
   const struct class_names *classes;
   const char *key, *parameters, *method;
-  int64_t seed;
+  int64_t seed, bits;
 };
 
+// distances[i]: bits to the nearest train image of the class; below 0: unknown. `out` becomes what split_find finds.
 enum status split_insert(struct db *db, const struct split_row *row, const struct split_candidate *images,
-                         const enum part *parts, size_t count, struct split_found *out, struct error *error);
+                         const enum part *parts, const int *distances, size_t count, struct split_found *out,
+                         struct error *error);
 
 #endif

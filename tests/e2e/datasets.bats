@@ -14,6 +14,8 @@ setup_file() {
   cat >"$BATS_FILE_TMPDIR/exp.yaml" <<-EOF2
 	dataset:
 	  train: ["$ONE", "$TWO"]
+	split:
+	  method: random # counts to the image
 	train:
 	  epochs: 2
 	  batch: 8

@@ -106,6 +106,31 @@ parts() {
   has "leave nothing to train on"
   split 1 --set dataset.train=/
   has "does not know the dataset / yet: run build/stages/ingest first"
-  split 0 --json --quiet
+  split 0 --json --quiet --set split.method=random
   [ "$(sed 's/.*"state":"\([a-z]*\)".*/\1/' <<< "$output")" = "done" ]
+}
+
+@test "a class that is one scene is named, and its leak is measured" {
+  ingest
+  split 0
+  has "A is too much of one scene for a split without leaks: 2 of its 2 images in val and test have a neighbour in train"
+  [ "$(ask "SELECT images, with_train_neighbour, share, method, bits FROM leakage")" = "6|6|1.0|grouped|5" ]
+  [ "$(ask "SELECT count(*), sum(images) FROM near_duplicate_groups")" = "30|30" ]
+}
+
+@test "grouped and blocks: no group in two parts, the same frames for every class" {
+  "$BUILD/tools/make_dataset" "$DATA-2" --per-class 40 --classes 3 --size 32
+  rm -r "$DATA"
+  mv "$DATA-2" "$DATA"
+  ingest
+  split 0
+  has "groups of near-duplicates"
+  [ "$(ask "SELECT count(*) FROM near_duplicate_groups WHERE (train > 0) + (val > 0) + (test > 0) > 1")" = 0 ]
+  split 0 --set split.method=blocks --set split.gap=1 --set split.blocks=2
+  has "split.method changed from grouped to blocks"
+  [ "$(ask "SELECT count(*) FROM (SELECT 1 FROM split_image JOIN split ON split.id = split JOIN image ON image.id = image
+            WHERE method = 'blocks' GROUP BY frame HAVING count(DISTINCT part) > 1)")" = 0 ]
+  [ "$(ask "SELECT count(*) > 0 FROM split_image WHERE part = 'none'")" = 1 ]
+  split 0 --set split.gap=7 # not a key of grouped
+  has "up to date"
 }

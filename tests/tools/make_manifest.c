@@ -103,7 +103,7 @@ static void make_dataset(struct db *db, const char *folder, bool hostile)
   must(db_run(db, &error,
               "INSERT INTO dataset(id, name, root, fingerprint, images, quarantined) VALUES (1, ?, ?, 'f', ?, 2)",
               "tbi", hostile ? "`touch canary` 'hands'" : "hands", root, strlen(root), (int64_t)CLASSES * EACH));
-  must(db_run(db, &error, "INSERT INTO split VALUES (1, 1, 's', '{}', 'random', 0, ?, ?, 0, 1.7e9)", "ii",
+  must(db_run(db, &error, "INSERT INTO split VALUES (1, 1, 's', '{}', 'random', 0, ?, ?, 0, 1.7e9, 5)", "ii",
               (int64_t)CLASSES * TRAIN, (int64_t)CLASSES * VAL));
   must(db_run(db, &error, "INSERT INTO split_dataset VALUES (1, 0, 1)", ""));
   for (int label = 0; label < CLASSES; label++) {
@@ -123,8 +123,8 @@ static void make_dataset(struct db *db, const char *folder, bool hostile)
           "INSERT INTO image(id, dataset, label, path, shown, status, format, width, height, bytes, sha256, frame, "
           "mtime_ns, inode) VALUES (?, 1, ?, ?, ?, 'ok', 'jpeg', 200, 200, 4000, 'x', ?, 0, 0)",
           "iibti", image_id(label, frame), (int64_t)label, path, strlen(path), shown, (int64_t)frame));
-      must(db_run(db, &error, "INSERT INTO split_image VALUES (1, ?, ?)", "it", image_id(label, frame),
-                  frame < TRAIN ? "train" : "val"));
+      must(db_run(db, &error, "INSERT INTO split_image (split, image, part) VALUES (1, ?, ?)", "it",
+                  image_id(label, frame), frame < TRAIN ? "train" : "val"));
     }
   }
   for (int64_t i = 0; i < 2; i++) {

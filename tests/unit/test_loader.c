@@ -34,7 +34,7 @@ static void insert_images(struct db *db)
 {
   must(db_run(db, error, "INSERT INTO dataset (id, name, root) VALUES (1, 'd', x'2f')", ""));
   must(db_run(db, error, "INSERT INTO class VALUES (1, 0, 'A'), (1, 1, 'B')", ""));
-  must(db_run(db, error, "INSERT INTO split VALUES (1, 1, 'split', '{}', 'random', 0, 5, 2, 0, 0)", ""));
+  must(db_run(db, error, "INSERT INTO split VALUES (1, 1, 'split', '{}', 'random', 0, 5, 2, 0, 0, 5)", ""));
   must(db_run(db, error, "INSERT INTO split_dataset VALUES (1, 0, 1)", ""));
   must(db_run(db, error, "INSERT INTO split_class VALUES (1, 0, 'A'), (1, 1, 'B')", ""));
   for (int i = 1; i <= IMAGES; i++) {
@@ -45,7 +45,8 @@ static void insert_images(struct db *db)
                 "INSERT INTO image (id, dataset, label, path, shown, status, width, height, bytes, sha256, mtime_ns,"
                 " inode) VALUES (?, 1, ?, ?, '', 'ok', 8, 8, 1, ?, 0, 0)",
                 "iibt", (int64_t)i, (int64_t)(i % 2), path, strlen(path), sha));
-    must(db_run(db, error, "INSERT INTO split_image VALUES (1, ?, ?)", "it", (int64_t)i, i % 3 ? "train" : "val"));
+    must(db_run(db, error, "INSERT INTO split_image (split, image, part) VALUES (1, ?, ?)", "it", (int64_t)i,
+                i % 3 ? "train" : "val"));
   }
 }
 

@@ -114,6 +114,8 @@ static void test_methods(void **state)
 {
   (void)state;
   assert_ptr_equal(split_method_find("random"), split_random);
+  assert_ptr_equal(split_method_find("grouped"), split_grouped);
+  assert_ptr_equal(split_method_find("blocks"), split_blocks);
   assert_null(split_method_find("rand"));
 }
 
@@ -149,6 +151,7 @@ static void test_rows(void **state)
   snprintf(path, sizeof path, "%s/manifest.db", folder);
   assert_int_equal(db_open(&db, path, DB_CREATE, &error), OK);
   make_dataset(db);
+  assert_int_equal(db_run(db, &error, "UPDATE image SET dhash = -1, frame = 1 WHERE id = 3", ""), OK);
 
   const int64_t datasets[] = {1};
   struct class_names classes = {0};
@@ -161,7 +164,12 @@ static void test_rows(void **state)
   for (size_t i = 0; i < count; i++) {
     assert_int_equal(images[i].image, order[i]);
     assert_int_equal(images[i].label, i >= 2);
+    assert_int_equal(images[i].dataset, 0);
+    assert_int_equal(images[i].hashed, images[i].image == 3);
   }
+  assert_true(images[0].dhash == UINT64_MAX && images[0].frame == 1);
+  assert_int_equal(images[1].frame, -1);
+  assert_true(images[0].video == images[1].video && images[1].video != images[2].video);
 
   const struct split_row row = {.datasets = datasets,
                                 .dataset_count = 1,
@@ -169,8 +177,10 @@ static void test_rows(void **state)
                                 .key = "k",
                                 .parameters = "{\"a\":\"b\"}",
                                 .method = "random",
-                                .seed = 3};
-  const enum part parts[] = {PART_TRAIN, PART_VAL, PART_TEST, PART_TRAIN};
+                                .seed = 3,
+                                .bits = 5};
+  const enum part parts[] = {PART_TRAIN, PART_VAL, PART_TEST, PART_NONE};
+  const int distances[] = {NO_DISTANCE, 0, 7, NO_DISTANCE};
   struct split_found made = {0}, found = {0};
   bool is_found = true;
   char *previous = NULL;
@@ -178,19 +188,26 @@ static void test_rows(void **state)
   assert_false(is_found);
   assert_int_equal(split_previous(db, 1, &previous, &error), OK);
   assert_null(previous);
-  assert_int_equal(split_insert(db, &row, images, parts, count, &made, &error), OK);
+  assert_int_equal(split_insert(db, &row, images, parts, distances, count, &made, &error), OK);
   assert_int_equal(split_find(db, "k", &found, &is_found, &error), OK);
   assert_true(is_found);
   assert_memory_equal(&found, &made, sizeof found);
-  assert_int_equal(found.images[PART_TRAIN], 2);
+  assert_int_equal(found.images[PART_TRAIN], 1);
+  assert_int_equal(found.images[PART_NONE], 1);
   assert_int_equal(split_previous(db, 1, &previous, &error), OK);
   assert_string_equal(previous, "{\"a\":\"b\"}");
   int64_t val = 0;
   assert_int_equal(db_integer(db, &val, NULL, &error, "SELECT image FROM split_image WHERE part = 'val'", ""), OK);
   assert_int_equal(val, 2);
+  assert_int_equal(db_integer(db, &val, NULL, &error,
+                              "SELECT count(*) FROM split_image WHERE (train_distance IS NULL) = (part IN ('train', "
+                              "'none')) AND grouping IS NULL",
+                              ""),
+                   OK);
+  assert_int_equal(val, 4);
 
   // The same key again is refused and leaves nothing behind.
-  assert_int_not_equal(split_insert(db, &row, images, parts, count, &made, &error), OK);
+  assert_int_not_equal(split_insert(db, &row, images, parts, distances, count, &made, &error), OK);
   assert_int_equal(db_integer(db, &val, NULL, &error, "SELECT count(*) FROM split_image", ""), OK);
   assert_int_equal(val, 4);
 
@@ -252,7 +269,9 @@ static void test_union(void **state)
   assert_int_equal(class_names_place(&classes, "C"), -1);
   assert_int_equal(split_candidates(db, datasets, 2, &classes, &images, &count, &error), OK);
   assert_int_equal(count, 6);
-  static const struct split_candidate first[] = {{12, 0, 2}, {11, 0, 3}, {3, 1, 1}};
+  static const struct split_candidate first[] = {{.image = 12, .dataset = 0, .label = 2},
+                                                 {.image = 11, .dataset = 0, .label = 3},
+                                                 {.image = 3, .dataset = 1, .label = 1}};
   for (int i = 0; i < 3; i++) {
     assert_int_equal(images[i].image, first[i].image);
     assert_int_equal(images[i].dataset, first[i].dataset);
@@ -265,7 +284,8 @@ static void test_union(void **state)
                                 .parameters = "{}",
                                 .method = "random"};
   const enum part parts[6] = {PART_TRAIN};
-  assert_int_equal(split_insert(db, &row, images, parts, count, &made, &error), OK);
+  const int distances[6] = {0};
+  assert_int_equal(split_insert(db, &row, images, parts, distances, count, &made, &error), OK);
   assert_int_equal(made.dataset, 2);
   assert_int_equal(class_names_of_split(&read, db, made.id, &error), OK);
   assert_int_equal(read.count, 4);

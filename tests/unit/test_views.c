@@ -64,10 +64,10 @@ static const char *const rows[] = {
     "100, 'x', 0, 0 FROM n",
     "INSERT INTO image(id, dataset, path, shown, status, reason, bytes, mtime_ns, inode) "
     "VALUES (19, 1, x'ff', '\\xff', 'quarantined', 'empty: 0 bytes', 0, 0, 0)",
-    "INSERT INTO split VALUES (1, 1, 's', '{}', 'random', 7, 2, 18, 1, 0.0)",
+    "INSERT INTO split VALUES (1, 1, 's', '{}', 'random', 7, 2, 18, 1, 0.0, 5)",
     "INSERT INTO split_dataset VALUES (1, 0, 1)",
     "INSERT INTO split_class VALUES (1, 0, 'A'), (1, 1, 'B'), (1, 2, 'C'), (1, 3, 'D')",
-    "INSERT INTO split_image VALUES (1, 1, 'train'), (1, 2, 'train'), (1, 3, 'val')",
+    "INSERT INTO split_image (split, image, part) VALUES (1, 1, 'train'), (1, 2, 'train'), (1, 3, 'val')",
     "INSERT INTO tensor_set(id, kind, dataset, key, parameters, state, height, width, channels, dtype, rows, "
     "created_at) "
     "VALUES (1, 'resized', 1, 't', '{}', 'done', 100, 100, 3, 'U8', 3, 0.0)",
