@@ -49,8 +49,7 @@ static void describe(void *self, uint64_t row, struct tensor_row *out, char *par
   const struct augmenting *augmenting = self;
   size_t index = image_of(augmenting, row);
   uint64_t variant = variant_of(augmenting, row);
-  struct augment_parameters drawn =
-      augment_draw(&augmenting->recipe, augmenting->seed, loader_image_number(augmenting->loader, index), variant);
+  struct augment_parameters drawn = loader_parameters(augmenting->loader, variant, index);
   char text[AUGMENT_JSON_LIMIT];
   augment_to_json(&drawn, text);
   snprintf(parameters, size, "%s", text);

@@ -45,6 +45,8 @@ struct loader {
 
   bool augmented;
   struct augment_recipe recipe;
+  size_t *backdrops; // [backdrop_count]: images without a hand, to stand behind others
+  size_t backdrop_count;
   uint64_t seed;
 };
 
@@ -282,6 +284,22 @@ static enum status find_sources(struct loader *loader, struct db *db, const stru
   return status;
 }
 
+// The images of the class without a hand, where the recipe asks for photographs behind others.
+static enum status find_backdrops(struct loader *loader, struct db *db, int64_t split, struct error *error)
+{
+  int64_t label = -1;
+  bool found = false;
+  if (!loader->augmented || loader->recipe.background <= 0 || loader->recipe.background_pictures <= 0) return OK;
+  enum status status =
+      db_integer(db, &label, &found, error, "SELECT ordinal FROM split_class WHERE split = ? AND name = ?", "it", split,
+                 LOADER_BACKDROP_CLASS);
+  if (status || !found) return status;
+  status = mem_zeroed((void **)&loader->backdrops, loader->images + 1, sizeof *loader->backdrops, "backdrops", error);
+  for (size_t i = 0; !status && i < loader->images; i++)
+    if (loader->labels[i] == label) loader->backdrops[loader->backdrop_count++] = i;
+  return status;
+}
+
 enum status loader_open(struct loader **out, struct db *db, const char *folder, const struct loader_options *options,
                         struct error *error)
 {
@@ -291,13 +309,16 @@ enum status loader_open(struct loader **out, struct db *db, const char *folder, 
   if (!status) status = find_sources(loader, db, options, error);
   if (!status) status = open_shards(loader, db, folder, options->verify, error);
   if (!status) status = find_rows(loader, db, options, error);
+  if (!status) {
+    loader->augmented = options->augment && !augment_recipe_is_off(options->augment);
+    if (loader->augmented) loader->recipe = *options->augment;
+    loader->seed = options->seed;
+    status = find_backdrops(loader, db, options->split, error);
+  }
   if (status) {
     loader_close(loader);
     return status;
   }
-  loader->augmented = options->augment && !augment_recipe_is_off(options->augment);
-  if (loader->augmented) loader->recipe = *options->augment;
-  loader->seed = options->seed;
   *out = loader;
   return OK;
 }
@@ -312,6 +333,7 @@ void loader_close(struct loader *loader)
   free(loader->numbers);
   free(loader->labels);
   free(loader->rows);
+  free(loader->backdrops);
   free(loader);
 }
 
@@ -370,12 +392,26 @@ static void advise(const struct loader *loader, const uint8_t *row, uintptr_t al
   madvise((void *)start, end - start, advice);
 }
 
+struct augment_parameters loader_parameters(const struct loader *loader, uint64_t epoch, size_t index)
+{
+  if (!loader->augmented) return augment_identity();
+  return augment_draw(&loader->recipe, loader->seed, loader->numbers[index], epoch);
+}
+
+static const uint8_t *backdrop_of(const struct loader *loader, const struct augment_parameters *parameters)
+{
+  if (parameters->background != BACKGROUND_PICTURE || !loader->backdrop_count) return NULL;
+  return source_of(loader, 0, loader->backdrops[(size_t)parameters->background_seed % loader->backdrop_count]);
+}
+
 void loader_fetch(const struct loader *loader, uint64_t epoch, size_t index, uint8_t *pixels)
 {
   const uint8_t *source = source_of(loader, epoch, index);
   if (loader->augmented) {
-    struct augment_parameters parameters = augment_draw(&loader->recipe, loader->seed, loader->numbers[index], epoch);
-    augment_apply(&parameters, source, loader->side, loader->side, pixels);
+    struct augment_parameters parameters = loader_parameters(loader, epoch, index);
+    const uint8_t *behind = backdrop_of(loader, &parameters);
+    augment_apply(&parameters, source, behind, loader->side, loader->side, pixels);
+    if (behind && loader->release_pages) advise(loader, behind, FAULT_BLOCK, MADV_DONTNEED);
   } else {
     memcpy(pixels, source, loader->row_bytes);
   }

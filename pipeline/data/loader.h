@@ -15,7 +15,8 @@
 #include "store/db.h"
 
 enum { LOADER_RESIDENT_LIMIT = 256 << 20 };
-#define LOADER_DIGEST_LIMIT (UINT64_C(2) << 30)
+#define LOADER_BACKDROP_CLASS "nothing" // whose images show no hand
+#define LOADER_DIGEST_LIMIT   (UINT64_C(2) << 30)
 
 struct loader;
 
@@ -48,6 +49,10 @@ int64_t loader_image_id(const struct loader *loader, size_t index);
 // The image in augment_draw's sense: from its bytes' SHA-256, so that the same file is augmented alike in every
 // manifest.
 uint64_t loader_image_number(const struct loader *loader, size_t index);
+
+// What is drawn for an image in `epoch`, on the fly; without augmentation, what changes nothing. A background that is a
+// photograph is training image number background_seed % n of the n of class LOADER_BACKDROP_CLASS.
+struct augment_parameters loader_parameters(const struct loader *loader, uint64_t epoch, size_t index);
 
 // [side, side, 3] of an image as it is seen in `epoch` (from 1): of K copies, copy 1 + (epoch - 1) % K; on
 // the fly, the augmentation of variant `epoch`. Safe in any thread; does not allocate.

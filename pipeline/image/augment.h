@@ -3,7 +3,7 @@
 // equal parameters give equal pixels, on every machine (pixels are computed in integers).
 //
 //   struct augment_parameters p = augment_draw(&recipe, seed, image_id, epoch);
-//   augment_apply(&p, source, width, height, out);
+//   augment_apply(&p, source, NULL, width, height, out);
 //   augment_to_json(&p, text);        // recorded per row; augment_from_json reads it back
 //
 // Horizontal flips are off by default: a mirrored hand is another signer's hand at best. Rotation is capped
@@ -24,6 +24,9 @@
 // The picture mirrored at its edge; its edge pixels drawn out; a colour, drawn anew each time; one of these, drawn.
 enum augment_border { BORDER_MIRROR, BORDER_EDGE, BORDER_COLOUR, BORDER_MIXED };
 
+// The picture's own; a texture; a photograph without a hand.
+enum augment_background { BACKGROUND_OWN, BACKGROUND_TEXTURE, BACKGROUND_PICTURE };
+
 // Ranges; 0 (or 0 probability) switches an operation off.
 struct augment_recipe {
   float rotate;      // degrees, either way; at most 30
@@ -43,10 +46,20 @@ struct augment_recipe {
   float gain;        // factor of each channel in [1 - g, 1 + g]: white balance; 0..0.5
   float gamma;       // exponent in [1 / (1 + g), 1 + g]; 0..1
   enum augment_border border; // what is seen outside the picture
+
+  float background;          // probability of another background, where the hand can be told from the old one
+  float background_pictures; // share of those that are photographs without a hand, where there are any; 0..1
+  float shadow;              // strength, drawn in [0, shadow] for every other picture; 0..0.9
+  float erase;               // probability of a rectangle over the picture, of 4 % to 25 % of its area
+  float blur;                // Gaussian's standard deviation in pixels, in [0, blur] for every other picture; 0..3
+  float motion;              // pixels moved while the shutter was open, likewise; 0..12
+  float resolution;          // sides smaller by a factor in [1 - r, 1], and back, for every other picture; 0..0.7
+  float jpeg;                // probability of JPEG's losses at a quality of 15 to 85
 };
 
 // Applied in this order: flip, zoom with aspect, shear, rotate (about the centre), translate, perspective; gain, hue,
-// saturation or grey, brightness, contrast; gamma; noise.
+// saturation or grey, brightness, contrast; gamma; noise. Another background takes its place with the first of these; a
+// shadow falls before colours, erasing comes after them; resolution, motion and blur before noise; JPEG last.
 struct augment_parameters {
   float rotate;                   // degrees, counter-clockwise
   float translate_x, translate_y; // shares of width and height, to the right and down
@@ -60,14 +73,28 @@ struct augment_parameters {
   float hue;                    // degrees about the grey axis, from red to yellow
   float gain_r, gain_g, gain_b; // factors
   float gamma;                  // exponent of levels in 0..1: above 1 darkens what is between black and white
-  int flip;                     // 1: mirrored left to right
-  int grey;                     // 1: luma alone
-  int border;                   // BORDER_MIRROR, BORDER_EDGE or BORDER_COLOUR
-  int border_colour;            // 0xRRGGBB, for BORDER_COLOUR
-  uint64_t noise_seed;          // below 2^53, so that every reader of JSON keeps it
+  float shadow;                 // 0..1: darkness where it is whole
+  float shadow_angle, shadow_at;   // degrees its edge is turned; where it begins, in half diagonals from the centre
+  float shadow_soft;               // how wide its edge is, in half diagonals
+  float erase_x, erase_y;          // left upper corner, shares of the sides
+  float erase_width, erase_height; // shares of the sides
+  float blur;                      // standard deviation in pixels
+  float motion;                    // pixels
+  float resolution;                // factor of the sides
+  int flip;                        // 1: mirrored left to right
+  int grey;                        // 1: luma alone
+  int border;                      // BORDER_MIRROR, BORDER_EDGE or BORDER_COLOUR
+  int border_colour;               // 0xRRGGBB, for BORDER_COLOUR
+  int background;                  // BACKGROUND_OWN, _TEXTURE or _PICTURE
+  int background_seed;             // which, and how it lies
+  int erase;                       // 1: with one colour, 2: with a texture
+  int erase_colour;                // 0xRRGGBB; the texture's seed
+  int motion_direction;            // 0: across, 1: down, 2: down to the right, 3: down to the left
+  int jpeg;                        // quality; 0: none
+  uint64_t noise_seed;             // below 2^53, so that every reader of JSON keeps it
 };
 
-enum { AUGMENT_JSON_LIMIT = 2048 };
+enum { AUGMENT_JSON_LIMIT = 2048, AUGMENT_SOFT_SIDE = 256 };
 
 // Parameters that change nothing.
 struct augment_parameters augment_identity(void);
@@ -87,7 +114,7 @@ enum status augment_from_json(struct augment_parameters *parameters, const char 
 
 // source and out are [height, width, 3] and do not overlap; sides up to 16,384. Bilinear sampling. Parameters within
 // the recipe's limits. No allocation: safe in a training thread.
-void augment_apply(const struct augment_parameters *parameters, const uint8_t *source, int width, int height,
-                   uint8_t *out);
+void augment_apply(const struct augment_parameters *parameters, const uint8_t *source, const uint8_t *behind, int width,
+                   int height, uint8_t *out);
 
 #endif

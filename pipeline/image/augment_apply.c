@@ -1,4 +1,7 @@
-// One pass over the picture, PIXEL_CHUNK pixels of a row at a time: sample, colour, noise, store (image/pixels.h).
+// One pass over the picture, PIXEL_CHUNK pixels of a row at a time: sample, lay over another background, shade, colour,
+// erase, noise, store (image/pixels.h). What looks at a pixel's neighbours (augment_camera.c) goes over the whole
+// picture afterwards, and then noise waits for it.
+//
 // Everything per pixel is integer arithmetic, so the result does not depend on the instruction set:
 //
 //   coordinates   16 bits of fraction
@@ -12,17 +15,37 @@
 #include "core/rng.h"
 #include "image/augment.h"
 #include "image/augment_parts.h"
+#include "image/background.h"
 
 enum { CHUNK = PIXEL_CHUNK, CHANNELS = 3, UNIT = PIXEL_UNIT };
 
+// What is seen behind the hand: a texture or a photograph, lying anyhow, where the mask has no hand.
+struct backdrop {
+  struct augment_geometry geometry;
+  struct pixel_source source, mask;
+  bool near;
+  uint8_t hand[3 * BACKGROUND_CELLS], texture[3 * BACKGROUND_CELLS];
+};
+
+// The rectangle that is erased, in pixels, and what is there instead.
+struct patch {
+  int left, right, top, bottom;
+  uint8_t texture[3 * BACKGROUND_CELLS];
+};
+
 struct plan {
+  int width, height;
   struct augment_geometry geometry;
   struct pixel_source source;
+  struct backdrop backdrop;
+  struct pixel_chunk border;
+  struct pixel_shade shade; // of a row's beginning; its strength alone counts in the plan
+  double shade_x, shade_y, shade_0;
   struct pixel_colour colour;
   struct pixel_curve curve;
+  struct patch patch;
   struct pixel_noise noise;
-  bool near, colours, curves, bordered;
-  int32_t border[CHANNELS]; // levels
+  bool samples, near, bordered, has_backdrop, colours, curves, erases, softens;
   int32_t noise_factor;
 };
 
@@ -96,26 +119,135 @@ static struct pixel_noise noise_of(uint64_t seed)
   return noise;
 }
 
-// --- the pass --------------------------------------------------------------------------------------------------------
+static void add_noise(struct plan *plan, const struct pixel_kernels *kernels, struct pixel_chunk *chunk)
+{
+  if (plan->noise_factor) kernels->add_noise(&plan->noise, plan->noise_factor, chunk);
+}
+
+// --- scene -----------------------------------------------------------------------------------------------------------
 
 static void plan_border(struct plan *plan, const struct augment_parameters *p)
 {
   plan->source.mirrored = p->border == BORDER_MIRROR;
   plan->bordered = p->border == BORDER_COLOUR;
-  for (int c = 0; c < CHANNELS; c++) plan->border[c] = (p->border_colour >> (16 - 8 * c) & 255) << 8;
+  for (int c = 0; plan->bordered && c < CHANNELS; c++)
+    for (int i = 0; i < CHUNK; i++) plan->border.level[c][i] = (p->border_colour >> (16 - 8 * c) & 255) << 8;
 }
 
-static void plan_all(struct plan *plan, const struct augment_parameters *p, const uint8_t *source, int width,
-                     int height)
+// How a background lies: turned and shifted, shown whole or a part of it.
+static struct augment_parameters placed(uint32_t seed)
 {
-  plan->geometry = augment_geometry(p, width, height);
-  plan->source = (struct pixel_source){source, width, height, true};
-  plan->near = augment_is_near(&plan->geometry, width, height);
+  struct rng rng = rng_at(seed, RNG_AUGMENT, seed, UINT64_MAX - 1);
+  struct augment_parameters p = augment_identity();
+  p.rotate = rng_uniform(&rng, -30, 30);
+  p.translate_x = rng_uniform(&rng, -0.5f, 0.5f);
+  p.translate_y = rng_uniform(&rng, -0.5f, 0.5f);
+  p.zoom = rng_uniform(&rng, 0.7f, 1.9f);
+  p.flip = rng_uniform(&rng, 0, 1) < 0.5f;
+  return p;
+}
+
+static void plan_backdrop(struct plan *plan, const struct augment_parameters *p, const uint8_t *behind)
+{
+  struct backdrop *backdrop = &plan->backdrop;
+  int width = plan->width, height = plan->height;
+  if (p->background == BACKGROUND_OWN || width < 2 || height < 2) return;
+  if (!background_find_hand(plan->source.pixels, width, height, backdrop->hand)) return;
+  plan->has_backdrop = true;
+  plan->source.mirrored = plan->bordered = false;
+  struct augment_parameters lies = placed((uint32_t)p->background_seed);
+  backdrop->geometry = augment_geometry(&lies, width, height);
+  backdrop->near = augment_is_near(&backdrop->geometry, width, height);
+  backdrop->mask = (struct pixel_source){backdrop->hand, BACKGROUND_GRID, BACKGROUND_GRID, false};
+  if (p->background == BACKGROUND_PICTURE && behind) {
+    backdrop->source = (struct pixel_source){behind, width, height, true};
+  } else {
+    background_texture((uint32_t)p->background_seed, backdrop->texture);
+    backdrop->source = (struct pixel_source){backdrop->texture, BACKGROUND_GRID, BACKGROUND_GRID, true};
+  }
+}
+
+static void lay_over_backdrop(const struct plan *plan, const struct pixel_kernels *kernels,
+                              const struct augment_line *line, int x, int y, int count, struct pixel_chunk *chunk)
+{
+  const struct backdrop *backdrop = &plan->backdrop;
+  int width = plan->width, height = plan->height;
+  struct pixel_chunk other = {0};
+  struct augment_line in = augment_line_in(line, width, height, BACKGROUND_GRID, BACKGROUND_GRID);
+  augment_sample_by(kernels, plan->near, &backdrop->mask, &in, count, &other);
+  kernels->mask(&other, chunk);
+  in = augment_line(&backdrop->geometry, x, y, count);
+  in = augment_line_in(&in, width, height, backdrop->source.width, backdrop->source.height);
+  augment_sample_by(kernels, backdrop->near, &backdrop->source, &in, count, &other);
+  kernels->lay_over(&other, chunk);
+}
+
+// The distance from the shadow's edge, in widths of the edge, is linear over the picture.
+static void plan_shade(struct plan *plan, const struct augment_parameters *p)
+{
+  double half = sqrt((double)plan->width * plan->width + (double)plan->height * plan->height) / 2;
+  double unit = half * p->shadow_soft, angle = p->shadow_angle * (3.14159265358979323846 / 180);
+  plan->shade.strength = (int32_t)lround((double)p->shadow * UNIT);
+  plan->shade_x = cos(angle) / unit;
+  plan->shade_y = sin(angle) / unit;
+  plan->shade_0 = -plan->shade_x * (plan->width - 1) / 2 - plan->shade_y * (plan->height - 1) / 2 -
+                  (double)p->shadow_at / p->shadow_soft;
+}
+
+static void shade(const struct plan *plan, const struct pixel_kernels *kernels, int x, int y, struct pixel_chunk *chunk)
+{
+  struct pixel_shade shade = plan->shade;
+  shade.at = (int32_t)lround((plan->shade_x * x + plan->shade_y * y + plan->shade_0) * (1 << PIXEL_FRACTION));
+  shade.step = (int32_t)lround(plan->shade_x * (1 << PIXEL_FRACTION));
+  kernels->shade(&shade, chunk);
+}
+
+static void plan_patch(struct plan *plan, const struct augment_parameters *p)
+{
+  struct patch *patch = &plan->patch;
+  plan->erases = p->erase != 0;
+  if (!plan->erases) return;
+  patch->left = (int)lround((double)p->erase_x * plan->width);
+  patch->right = patch->left + (int)lround((double)p->erase_width * plan->width);
+  patch->top = (int)lround((double)p->erase_y * plan->height);
+  patch->bottom = patch->top + (int)lround((double)p->erase_height * plan->height);
+  if (p->erase == 2)
+    background_texture((uint32_t)p->erase_colour, patch->texture);
+  else
+    for (int i = 0; i < 3 * BACKGROUND_CELLS; i++)
+      patch->texture[i] = (uint8_t)(p->erase_colour >> (16 - 8 * (i % CHANNELS)));
+}
+
+static void erase(const struct patch *patch, int x, int y, int count, struct pixel_chunk *chunk)
+{
+  if (y < patch->top || y >= patch->bottom) return;
+  for (int i = 0; i < count; i++) {
+    if (x + i < patch->left || x + i >= patch->right) continue;
+    const uint8_t *from =
+        patch->texture + CHANNELS * (y % BACKGROUND_GRID * BACKGROUND_GRID + (x + i) % BACKGROUND_GRID);
+    for (int c = 0; c < CHANNELS; c++) chunk->level[c][i] = from[c] << 8;
+  }
+}
+
+// --- the pass --------------------------------------------------------------------------------------------------------
+
+static void plan_all(struct plan *plan, const struct augment_parameters *p, const uint8_t *source,
+                     const uint8_t *behind)
+{
+  plan->geometry = augment_geometry(p, plan->width, plan->height);
+  plan->source = (struct pixel_source){source, plan->width, plan->height, true};
+  plan->near = augment_is_near(&plan->geometry, plan->width, plan->height);
   plan_border(plan, p);
+  plan->has_backdrop = false;
+  plan_backdrop(plan, p, behind);
+  plan->samples = plan->geometry.moves || plan->has_backdrop;
+  plan_shade(plan, p);
   plan->colours = has_colours(p);
   if (plan->colours) plan->colour = colour_of(p);
   plan->curves = p->gamma != 1;
   if (plan->curves) plan->curve = curve_of(p->gamma);
+  plan_patch(plan, p);
+  plan->softens = augment_softens(p, plan->width, plan->height);
   plan->noise_factor = (int32_t)lround(p->noise * 256 / NOISE_DEVIATION * UNIT);
   if (plan->noise_factor) plan->noise = noise_of(p->noise_seed);
 }
@@ -124,14 +256,9 @@ static void sample(const struct plan *plan, const struct pixel_kernels *kernels,
                    struct pixel_chunk *chunk)
 {
   struct augment_line line = augment_line(&plan->geometry, x, y, count);
-  if (plan->near) {
-    struct pixel_line near = {(int32_t)line.x,      (int32_t)line.y,      (int32_t)line.x_step,
-                              (int32_t)line.y_step, (int32_t)line.x_bend, (int32_t)line.y_bend};
-    kernels->sample(&plan->source, &near, chunk);
-  } else {
-    augment_sample(&plan->source, &line, count, chunk);
-  }
-  if (plan->bordered) kernels->lay_over(plan->border, chunk);
+  augment_sample_by(kernels, plan->near, &plan->source, &line, count, chunk);
+  if (plan->has_backdrop) lay_over_backdrop(plan, kernels, &line, x, y, count, chunk);
+  if (plan->bordered) kernels->lay_over(&plan->border, chunk);
 }
 
 static void load(const uint8_t *pixels, int count, struct pixel_chunk *chunk)
@@ -140,31 +267,59 @@ static void load(const uint8_t *pixels, int count, struct pixel_chunk *chunk)
     for (int c = 0; c < CHANNELS; c++) chunk->level[c][i] = pixels[CHANNELS * i + c] << 8;
 }
 
-void augment_apply_by(const struct pixel_kernels *kernels, const struct augment_parameters *parameters,
-                      const uint8_t *source, int width, int height, uint8_t *out)
+static void make_chunk(struct plan *plan, const struct pixel_kernels *kernels, const uint8_t *source, int x, int y,
+                       int count, struct pixel_chunk *chunk)
 {
-  struct plan plan;
+  if (plan->samples)
+    sample(plan, kernels, x, y, count, chunk);
+  else
+    load(source, count, chunk);
+  if (plan->shade.strength) shade(plan, kernels, x, y, chunk);
+  if (plan->colours) kernels->colour(&plan->colour, chunk);
+  if (plan->curves) kernels->curve(&plan->curve, chunk);
+  if (plan->erases) erase(&plan->patch, x, y, count, chunk);
+  if (!plan->softens) add_noise(plan, kernels, chunk);
+}
+
+static void make_picture(struct plan *plan, const struct pixel_kernels *kernels, const uint8_t *source, uint8_t *out)
+{
   struct pixel_chunk chunk;
-  plan_all(&plan, parameters, source, width, height);
-  for (int y = 0; y < height; y++) {
-    for (int x = 0; x < width; x += CHUNK) {
-      int count = width - x < CHUNK ? width - x : CHUNK;
+  for (int y = 0; y < plan->height; y++)
+    for (int x = 0; x < plan->width; x += CHUNK) {
+      int count = plan->width - x < CHUNK ? plan->width - x : CHUNK;
+      size_t at = ((size_t)y * (size_t)plan->width + (size_t)x) * CHANNELS;
       if (count < CHUNK) chunk = (struct pixel_chunk){0}; // the rest is computed with, never stored
-      size_t at = ((size_t)y * (size_t)width + (size_t)x) * CHANNELS;
-      if (plan.geometry.moves)
-        sample(&plan, kernels, x, y, count, &chunk);
-      else
-        load(source + at, count, &chunk);
-      if (plan.colours) kernels->colour(&plan.colour, &chunk);
-      if (plan.curves) kernels->curve(&plan.curve, &chunk);
-      if (plan.noise_factor) kernels->add_noise(&plan.noise, plan.noise_factor, &chunk);
+      make_chunk(plan, kernels, source + at, x, y, count, &chunk);
       kernels->store(&chunk, count, out + at);
     }
+}
+
+static void make_noise(struct plan *plan, const struct pixel_kernels *kernels, uint8_t *out)
+{
+  size_t pixels = (size_t)plan->width * (size_t)plan->height;
+  for (size_t at = 0; at < pixels; at += CHUNK) {
+    int count = pixels - at < CHUNK ? (int)(pixels - at) : CHUNK;
+    struct pixel_chunk chunk = {0};
+    load(out + at * CHANNELS, count, &chunk);
+    add_noise(plan, kernels, &chunk);
+    kernels->store(&chunk, count, out + at * CHANNELS);
   }
 }
 
-void augment_apply(const struct augment_parameters *parameters, const uint8_t *source, int width, int height,
-                   uint8_t *out)
+void augment_apply_by(const struct pixel_kernels *kernels, const struct augment_parameters *parameters,
+                      const uint8_t *source, const uint8_t *behind, int width, int height, uint8_t *out)
 {
-  augment_apply_by(pixel_kernels(), parameters, source, width, height, out);
+  struct plan plan;
+  plan.width = width, plan.height = height;
+  plan_all(&plan, parameters, source, behind);
+  make_picture(&plan, kernels, source, out);
+  if (plan.softens) augment_soften(kernels, parameters, out, width, height);
+  if (plan.softens && plan.noise_factor) make_noise(&plan, kernels, out);
+  augment_recompress(kernels, parameters, out, width, height);
+}
+
+void augment_apply(const struct augment_parameters *parameters, const uint8_t *source, const uint8_t *behind, int width,
+                   int height, uint8_t *out)
+{
+  augment_apply_by(pixel_kernels(), parameters, source, behind, width, height, out);
 }

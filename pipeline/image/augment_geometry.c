@@ -96,6 +96,24 @@ bool augment_is_near(const struct augment_geometry *g, int width, int height)
   return true;
 }
 
+static int64_t stretched(int64_t at, int pixels, int other)
+{
+  return (at + HALF) * other / pixels - HALF;
+}
+
+struct augment_line augment_line_in(const struct augment_line *line, int width, int height, int other_width,
+                                    int other_height)
+{
+  return (struct augment_line){
+      .x = stretched(line->x, width, other_width),
+      .y = stretched(line->y, height, other_height),
+      .x_step = line->x_step * other_width / width,
+      .y_step = line->y_step * other_height / height,
+      .x_bend = line->x_bend * other_width / width,
+      .y_bend = line->y_bend * other_height / height,
+  };
+}
+
 // --- in plain C ------------------------------------------------------------------------------------------------------
 
 // Mirrors a coordinate at the edges of a side of `pixels`, the edge pixel doubled: ... 1 0 | 0 1 2 ... n-1 |
@@ -147,4 +165,16 @@ void augment_sample(const struct pixel_source *source, const struct augment_line
     }
     mix_pixel(source, in_x, in_y, chunk, (int)i);
   }
+}
+
+void augment_sample_by(const struct pixel_kernels *kernels, bool near, const struct pixel_source *source,
+                       const struct augment_line *line, int count, struct pixel_chunk *chunk)
+{
+  if (!near) {
+    augment_sample(source, line, count, chunk);
+    return;
+  }
+  struct pixel_line narrow = {(int32_t)line->x,      (int32_t)line->y,      (int32_t)line->x_step,
+                              (int32_t)line->y_step, (int32_t)line->x_bend, (int32_t)line->y_bend};
+  kernels->sample(source, &narrow, chunk);
 }

@@ -10,7 +10,7 @@
 
 // augment_apply with a table of kernels that the caller chose.
 void augment_apply_by(const struct pixel_kernels *kernels, const struct augment_parameters *parameters,
-                      const uint8_t *source, int width, int height, uint8_t *out);
+                      const uint8_t *source, const uint8_t *behind, int width, int height, uint8_t *out);
 
 // Where in the source an output's pixel (x, y) is seen.
 struct augment_geometry {
@@ -28,6 +28,10 @@ struct augment_line {
   int64_t x, y, x_step, y_step, x_bend, y_bend;
 };
 
+// The same line in a picture of another size that is stretched over the source.
+struct augment_line augment_line_in(const struct augment_line *line, int width, int height, int other_width,
+                                    int other_height);
+
 // Of the `count` pixels from (x, y) to the right: exact where nothing is perspective, else a parabola through the
 // first, the last and the middle.
 struct augment_line augment_line(const struct augment_geometry *geometry, int x, int y, int count);
@@ -39,5 +43,16 @@ bool augment_is_near(const struct augment_geometry *geometry, int width, int hei
 // and what they are judged by.
 void augment_sample(const struct pixel_source *source, const struct augment_line *line, int count,
                     struct pixel_chunk *chunk);
+
+// By the kernels where they can, or else in plain C.
+void augment_sample_by(const struct pixel_kernels *kernels, bool near, const struct pixel_source *source,
+                       const struct augment_line *line, int count, struct pixel_chunk *chunk);
+
+// Resolution, motion and blur of a whole picture, in place; whether there is anything of it to do.
+bool augment_softens(const struct augment_parameters *parameters, int width, int height);
+void augment_soften(const struct pixel_kernels *kernels, const struct augment_parameters *parameters, uint8_t *pixels,
+                    int width, int height);
+void augment_recompress(const struct pixel_kernels *kernels, const struct augment_parameters *parameters,
+                        uint8_t *pixels, int width, int height);
 
 #endif

@@ -47,6 +47,17 @@ struct pixel_colour {
   int32_t offset;       // levels with 8 bits of fraction
 };
 
+// Darkness along a row: pixel i's factor is PIXEL_UNIT less strength times (at + i * step), which is clamped to 0..1.
+struct pixel_shade {
+  int32_t at, step; // PIXEL_FRACTION bits of fraction; within +-2^14 over the row
+  int32_t strength; // times PIXEL_UNIT; at most 1
+};
+
+// Steps of the coefficients of 8 by 8 pixels, row by row, 1..255: of luma and of chroma.
+struct pixel_quantisation {
+  int32_t luma[64], chroma[64];
+};
+
 // A level's new value by linear interpolation between CURVE_STEPS + 1 knots, 1,024 apart: the knot's in the lower half,
 // the step to the next in the upper.
 struct pixel_curve {
@@ -79,8 +90,11 @@ struct pixel_kernels {
   // PIXEL_CHUNK bilinear samples of pixels up to two side's lengths outside the picture; those beyond are some pixel of
   // the picture.
   void (*sample)(const struct pixel_source *source, const struct pixel_line *line, struct pixel_chunk *chunk);
+  // Lessens chunk->cover by the shares (levels, 255 << 8 for all) in the mask's first plane.
+  void (*mask)(const struct pixel_chunk *mask, struct pixel_chunk *chunk);
   // What is no picture becomes `under`.
-  void (*lay_over)(const int32_t under[3], struct pixel_chunk *chunk);
+  void (*lay_over)(const struct pixel_chunk *under, struct pixel_chunk *chunk);
+  void (*shade)(const struct pixel_shade *shade, struct pixel_chunk *chunk);
   void (*colour)(const struct pixel_colour *colour, struct pixel_chunk *chunk);
   void (*curve)(const struct pixel_curve *curve, struct pixel_chunk *chunk); // levels beyond 0..65,280 are clamped
 
@@ -88,6 +102,10 @@ struct pixel_kernels {
   // less its mean 510. Standard deviation NOISE_DEVIATION; within 3.4 standard deviations. Level i of channel c is of
   // lane i % NOISE_LANES, channel after channel.
   void (*add_noise)(struct pixel_noise *noise, int32_t factor, struct pixel_chunk *chunk);
+
+  // What a JPEG of that quality leaves of an RGB picture of any size, in place: colours at half the resolution, blocks
+  // of 8 by 8 transformed, rounded to multiples of the tables' steps, and transformed back.
+  void (*recompress)(const struct pixel_quantisation *tables, uint8_t *pixels, int width, int height);
 
   // The first `count` pixels, 1 to PIXEL_CHUNK, rounded and clamped to bytes.
   void (*store)(const struct pixel_chunk *chunk, int count, uint8_t *out);

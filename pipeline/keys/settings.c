@@ -27,6 +27,14 @@ struct augment_recipe settings_augment(const struct config *config)
       .gain = real(config, "augment.gain"),
       .gamma = real(config, "augment.gamma"),
       .border = (enum augment_border)config_choice(config, "augment.border"),
+      .background = real(config, "augment.background"),
+      .background_pictures = real(config, "augment.background_pictures"),
+      .shadow = real(config, "augment.shadow"),
+      .erase = real(config, "augment.erase"),
+      .blur = real(config, "augment.blur"),
+      .motion = real(config, "augment.motion"),
+      .resolution = real(config, "augment.resolution"),
+      .jpeg = real(config, "augment.jpeg"),
   };
 }
 

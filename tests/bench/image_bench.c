@@ -147,7 +147,7 @@ static void augments(struct bench *bench, const struct file *file, int thread, f
                                   .saturation = 0.2f,
                                   .noise = noise};
   struct augment_parameters drawn = augment_draw(&recipe, 1, (uint64_t)(file - bench->files), 1);
-  augment_apply(&drawn, bench->resized[thread].pixels, bench->size, bench->size, bench->peer[thread]);
+  augment_apply(&drawn, bench->resized[thread].pixels, NULL, bench->size, bench->size, bench->peer[thread]);
 }
 
 static void augment_quietly(struct bench *bench, const struct file *file, int thread)

@@ -38,7 +38,7 @@ static void feed_fetch(void *self, size_t index, void *pixels)
     return;
   }
   struct augment_parameters parameters = augment_draw(feed->recipe, 0, row, place / ROWS);
-  augment_apply(&parameters, source, SIDE, SIDE, pixels);
+  augment_apply(&parameters, source, NULL, SIDE, SIDE, pixels);
 }
 
 // Publishes a tensor file in a folder of its own, maps it, and removes its name.

@@ -49,7 +49,7 @@ static enum status work_both(struct bench_worker *worker, const struct pictures 
 static enum status work_augment(struct bench_worker *worker, const struct pictures *pictures, size_t index)
 {
   struct augment_parameters parameters = augment_draw(&bench_recipe, 0, index, 1);
-  augment_apply(&parameters, pictures->images[index].pixels, SIDE, SIDE, worker->resized.pixels);
+  augment_apply(&parameters, pictures->images[index].pixels, NULL, SIDE, SIDE, worker->resized.pixels);
   return OK;
 }
 

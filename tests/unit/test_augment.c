@@ -32,6 +32,14 @@ static const struct augment_recipe everything = {.rotate = 15,
                                                  .grey = 0.2f,
                                                  .gain = 0.2f,
                                                  .gamma = 0.5f,
+                                                 .background = 0.5f,
+                                                 .background_pictures = 0.5f,
+                                                 .shadow = 0.5f,
+                                                 .erase = 0.3f,
+                                                 .blur = 1.5f,
+                                                 .motion = 5,
+                                                 .resolution = 0.5f,
+                                                 .jpeg = 0.3f,
                                                  .border = BORDER_MIXED};
 
 // To the limits.
@@ -50,6 +58,14 @@ static const struct augment_recipe wild = {.rotate = 30,
                                            .grey = 0.2f,
                                            .gain = 0.5f,
                                            .gamma = 1,
+                                           .background = 1,
+                                           .background_pictures = 0.5f,
+                                           .shadow = 0.9f,
+                                           .erase = 1,
+                                           .blur = 3,
+                                           .motion = 12,
+                                           .resolution = 0.7f,
+                                           .jpeg = 0.5f,
                                            .border = BORDER_MIXED};
 
 static void fill(uint8_t *pixels, size_t bytes)
@@ -67,8 +83,8 @@ static void an_empty_recipe_changes_nothing(void **state)
   assert_true(augment_recipe_is_off(&off));
   assert_false(augment_recipe_is_off(&everything));
   struct augment_parameters drawn = augment_draw(&off, 7, 8, 9), identity = augment_identity();
-  assert_memory_equal(&drawn, &identity, offsetof(struct augment_parameters, border_colour));
-  augment_apply(&drawn, source, SIDE, SIDE, out);
+  assert_memory_equal(&drawn, &identity, offsetof(struct augment_parameters, shadow)); // the rest has no effect
+  augment_apply(&drawn, source, NULL, SIDE, SIDE, out);
   assert_memory_equal(source, out, BYTES);
 }
 
@@ -79,11 +95,11 @@ static void identity_through_the_sampler_changes_nothing(void **state)
   fill(source, BYTES);
   struct augment_parameters flip = augment_identity();
   flip.flip = 1;
-  augment_apply(&flip, source, SIDE, SIDE, once);
+  augment_apply(&flip, source, NULL, SIDE, SIDE, once);
   for (int y = 0; y < SIDE; y++)
     for (int x = 0; x < SIDE; x++)
       assert_memory_equal(once + (y * SIDE + x) * 3, source + (y * SIDE + SIDE - 1 - x) * 3, 3);
-  augment_apply(&flip, once, SIDE, SIDE, twice);
+  augment_apply(&flip, once, NULL, SIDE, SIDE, twice);
   assert_memory_equal(source, twice, BYTES);
 }
 
@@ -94,12 +110,14 @@ static void json_replays_to_the_same_pixels(void **state)
   fill(source, BYTES);
   for (uint64_t image = 0; image < 50; image++) {
     struct augment_parameters drawn = augment_draw(&everything, 42, image, 1), replayed;
-    char text[AUGMENT_JSON_LIMIT];
+    char text[AUGMENT_JSON_LIMIT], again_text[AUGMENT_JSON_LIMIT];
     augment_to_json(&drawn, text);
     struct error error;
     if (augment_from_json(&replayed, text, &error)) fail_msg("%s", error.text);
-    augment_apply(&drawn, source, SIDE, SIDE, first);
-    augment_apply(&replayed, source, SIDE, SIDE, again);
+    augment_to_json(&replayed, again_text);
+    assert_string_equal(text, again_text);
+    augment_apply(&drawn, source, NULL, SIDE, SIDE, first);
+    augment_apply(&replayed, source, NULL, SIDE, SIDE, again);
     assert_memory_equal(first, again, BYTES);
     assert_memory_not_equal(first, source, BYTES);
   }
@@ -144,7 +162,7 @@ static void a_shift_by_whole_pixels_shifts(void **state)
   struct augment_parameters shift = augment_identity();
   shift.translate_x = 0.1f;  // ten pixels to the right
   shift.translate_y = -0.2f; // twenty up
-  augment_apply(&shift, source, SIDE, SIDE, out);
+  augment_apply(&shift, source, NULL, SIDE, SIDE, out);
   for (int y = 0; y < SIDE - 20; y++)
     for (int x = 10; x < SIDE; x++)
       assert_memory_equal(out + (y * SIDE + x) * 3, source + ((y + 20) * SIDE + x - 10) * 3, 3);
@@ -160,7 +178,7 @@ static void positive_rotation_is_counter_clockwise(void **state)
   memset(source + (50 * SIDE + 90) * 3 - 9, 255, 21); // a dot to the right of the centre
   struct augment_parameters turn = augment_identity();
   turn.rotate = 30;
-  augment_apply(&turn, source, SIDE, SIDE, out);
+  augment_apply(&turn, source, NULL, SIDE, SIDE, out);
   long sum = 0, weighted = 0;
   for (int y = 0; y < SIDE; y++)
     for (int x = 0; x < SIDE; x++) sum += out[(y * SIDE + x) * 3], weighted += y * (long)out[(y * SIDE + x) * 3];
@@ -174,15 +192,15 @@ static void colour_factors_do_what_they_say(void **state)
   uint8_t out[6];
   struct augment_parameters p = augment_identity();
   p.brightness = 1.5f;
-  augment_apply(&p, source, 2, 1, out);
+  augment_apply(&p, source, NULL, 2, 1, out);
   assert_memory_equal(out, ((const uint8_t[]){150, 75, 255, 15, 30, 45}), 6);
   p = augment_identity();
   p.contrast = 0.5f; // halfway to 127.5
-  augment_apply(&p, source, 2, 1, out);
+  augment_apply(&p, source, NULL, 2, 1, out);
   assert_memory_equal(out, ((const uint8_t[]){114, 89, 164, 69, 74, 79}), 6);
   p = augment_identity();
   p.saturation = 0.5f; // halfway to luma 82 (0.299, 0.587, 0.114)
-  augment_apply(&p, source, 2, 1, out);
+  augment_apply(&p, source, NULL, 2, 1, out);
   assert_memory_equal(out, ((const uint8_t[]){91, 66, 141, 14, 19, 24}), 6);
 }
 
@@ -228,17 +246,17 @@ static void grey_and_gain_and_hue(void **state)
   uint8_t out[6];
   struct augment_parameters p = augment_identity();
   p.grey = 1;
-  augment_apply(&p, source, 2, 1, out);
+  augment_apply(&p, source, NULL, 2, 1, out);
   assert_memory_equal(out, ((const uint8_t[]){82, 82, 82, 90, 90, 90}), 6);
   p = augment_identity();
   p.gain_r = 1.5f;
   p.gain_b = 0.5f;
-  augment_apply(&p, source, 2, 1, out);
+  augment_apply(&p, source, NULL, 2, 1, out);
   assert_memory_equal(out, ((const uint8_t[]){150, 50, 100, 135, 90, 45}), 6);
   p = augment_identity();
   p.hue = 120; // grey stays, red becomes green
   const uint8_t red[6] = {150, 100, 100, 90, 90, 90};
-  augment_apply(&p, red, 2, 1, out);
+  augment_apply(&p, red, NULL, 2, 1, out);
   assert_memory_equal(out + 3, source + 3, 3);
   assert_true(out[1] > out[0] && out[1] > out[2]);
   int luma = (299 * out[0] + 587 * out[1] + 114 * out[2] + 500) / 1000;
@@ -253,7 +271,7 @@ static void gamma_is_a_power(void **state)
   for (float gamma = 0.5f; gamma < 2.1f; gamma += 0.25f) {
     struct augment_parameters p = augment_identity();
     p.gamma = gamma;
-    augment_apply(&p, source, 256, 1, out);
+    augment_apply(&p, source, NULL, 256, 1, out);
     assert_int_equal(out[0], 0);
     assert_int_equal(out[255 * 3], 255);
     // Below 32 the straight pieces cut the corner of a root.
@@ -274,9 +292,9 @@ static void every_instruction_set_gives_the_same_pixels(void **state)
     size_t bytes = (size_t)sizes[i][0] * (size_t)sizes[i][1] * 3;
     for (uint64_t image = 0; image < 20; image++) {
       struct augment_parameters p = augment_draw(image % 2 ? &wild : &everything, 1, image, 0);
-      augment_apply_by(kernels[0], &p, source, sizes[i][0], sizes[i][1], first);
+      augment_apply_by(kernels[0], &p, source, NULL, sizes[i][0], sizes[i][1], first);
       for (size_t k = 1; k < tables; k++) {
-        augment_apply_by(kernels[k], &p, source, sizes[i][0], sizes[i][1], other);
+        augment_apply_by(kernels[k], &p, source, NULL, sizes[i][0], sizes[i][1], other);
         if (memcmp(first, other, bytes) != 0) fail_msg("%s differs from %s", kernels[k]->name, kernels[0]->name);
       }
     }
@@ -374,11 +392,11 @@ static void borders_are_what_they_are_called(void **state)
   struct augment_parameters shift = augment_identity();
   shift.translate_x = 0.1f; // ten pixels to the right
   shift.border = BORDER_EDGE;
-  augment_apply(&shift, source, SIDE, SIDE, out);
+  augment_apply(&shift, source, NULL, SIDE, SIDE, out);
   for (int x = 0; x < 10; x++) assert_memory_equal(out + (7 * SIDE + x) * 3, source + 7 * SIDE * 3, 3);
   shift.border = BORDER_COLOUR;
   shift.border_colour = 0x102030;
-  augment_apply(&shift, source, SIDE, SIDE, out);
+  augment_apply(&shift, source, NULL, SIDE, SIDE, out);
   for (int x = 0; x < 10; x++) assert_memory_equal(out + (7 * SIDE + x) * 3, ((const uint8_t[]){16, 32, 48}), 3);
   assert_memory_equal(out + (7 * SIDE + 10) * 3, source + 7 * SIDE * 3, 90 * 3);
 }
@@ -406,7 +424,7 @@ static void noise_has_its_deviation(void **state)
   struct augment_parameters p = augment_identity();
   p.noise = 20;
   p.noise_seed = 99;
-  augment_apply(&p, source, SIDE, SIDE, out);
+  augment_apply(&p, source, NULL, SIDE, SIDE, out);
   double sum = 0, squares = 0;
   for (int i = 0; i < BYTES; i++) sum += out[i] - 128, squares += (out[i] - 128.0) * (out[i] - 128.0);
   assert_true(fabs(sum / BYTES) < 0.5);
@@ -424,7 +442,7 @@ static void odd_sizes_stay_inside(void **state)
     for (uint64_t image = 0; image < 20; image++) {
       struct augment_parameters p = augment_draw(&wild, 1, image, 0);
       out[bytes] = 0xA5;
-      augment_apply(&p, source + sizeof source - bytes, sizes[i][0], sizes[i][1], out);
+      augment_apply(&p, source + sizeof source - bytes, NULL, sizes[i][0], sizes[i][1], out);
       assert_int_equal(out[bytes], 0xA5);
     }
   }

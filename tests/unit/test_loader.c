@@ -185,7 +185,7 @@ static void test_on_the_fly_is_drawn_by_number_and_epoch(void **state)
   for (uint64_t epoch = 1; epoch <= 3; epoch++) {
     pixels_of(loader_image_id(loader, 1), 0, source);
     struct augment_parameters drawn = augment_draw(&recipe, 9, loader_image_number(loader, 1), epoch);
-    augment_apply(&drawn, source, SIDE, SIDE, wanted);
+    augment_apply(&drawn, source, NULL, SIDE, SIDE, wanted);
     loader_fetch(loader, epoch, 1, got);
     assert_memory_equal(got, wanted, ROW);
     if (epoch == 1)
