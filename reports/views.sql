@@ -260,3 +260,13 @@ SELECT replace(task, 'layer ', ''),
        max(value) FILTER (WHERE precision = 'bf16' AND unit = 'GFLOP/s'),
        max(1 / ratio) FILTER (WHERE precision = 'bf16' AND unit = 'us/image')
 FROM benchmarks WHERE task LIKE 'layer%' GROUP BY task ORDER BY 2 DESC;
+
+-- What was drawn in each rendered image of a dataset: parameters is JSON, for json_extract(parameters, '$.pose.index_pip').
+CREATE VIEW renders(dataset, path, label, number, seed, parameters, image) AS
+SELECT dataset.name, image.shown, class.name, synth_image.number, synth.seed, synth_image.parameters, image.id
+FROM synth
+JOIN dataset ON dataset.root = synth.root
+JOIN class ON class.dataset = dataset.id
+JOIN synth_image ON synth_image.synth = synth.id AND synth_image.class = class.name
+JOIN image ON image.dataset = dataset.id AND image.label = class.ordinal AND image.frame = synth_image.number
+ORDER BY dataset.name, class.ordinal, synth_image.number;

@@ -130,6 +130,24 @@ enum status config_load(struct config **out, const char *path, char *const *sets
   return status;
 }
 
+bool config_draws(const struct config *config)
+{
+  for (size_t i = 0; i < config_key_count; i++)
+    if (!strncmp(config_keys[i].name, "synth.", 6) && config->values[i].set) return true;
+  return false;
+}
+
+enum status config_train_on_renders(struct config *config, const char *folder, struct error *error)
+{
+  char path[4096];
+  const struct origin origin = {.set = "synth.out"};
+  const char *out = config_text(config, "synth.out");
+  if (!config_draws(config) || config_list_length(config, "dataset.train")) return OK;
+  int length = snprintf(path, sizeof path, out[0] ? "%s" : "%s/synth", out[0] ? out : folder);
+  if (length < 0 || length >= (int)sizeof path) return config_refuse(error, &origin, "a path of %d bytes", length);
+  return config_assign(config, config_key_find("dataset.train"), path, false, &origin, error);
+}
+
 void config_free(struct config *config)
 {
   if (!config) return;

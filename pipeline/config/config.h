@@ -21,6 +21,11 @@ enum status config_load(struct config **out, const char *path, char *const *sets
                         struct error *error);
 void config_free(struct config *config);
 
+// A configuration that says what to draw (a synth section) and not what to train on is to train on what it draws:
+// dataset.train becomes synth.out, or `folder`/synth.
+enum status config_train_on_renders(struct config *config, const char *folder, struct error *error);
+bool config_draws(const struct config *config); // a key of synth is set
+
 // Values. Asking for a key that the table does not have, or as another type, is our own mistake: an assertion.
 int64_t config_integer(const struct config *config, const char *key);
 double config_real(const struct config *config, const char *key);

@@ -21,6 +21,15 @@ const struct config_key config_keys[] = {
 
     {"split.method", KEY_CHOICE, 0, 0, 0, CHOICES("random", "grouped", "blocks"), "grouped",
      "all stratified by class; grouped: near-duplicates stay together; blocks: ranges of frames"},
+    {"synth.out", KEY_TEXT, 0, 0, 0, NULL, "", "the folder of rendered images; `synth` beside the manifest if unset"},
+    {"synth.per_class", KEY_INTEGER, 1, 10000000, 0, NULL, "300", "images to draw of each of the 29 classes"},
+    {"synth.size", KEY_INTEGER, 32, 1024, 0, NULL, "200", "their side in pixels"},
+    {"synth.seed", KEY_INTEGER, 0, 4294967295.0, 0, NULL, "0", "of everything that is drawn in them"},
+    {"synth.video", KEY_INTEGER, 1, 1000000, 0, NULL, "100",
+     "frames of a class in which person, place and camera stay the same, and the hand moves slowly"},
+    {"synth.independent", KEY_FLAG, 0, 0, 0, NULL, "false", "every image by itself, as if each were its own video"},
+
+    {"split.method", KEY_CHOICE, 0, 0, 0, CHOICES("random"), "random", "random: stratified by class"},
     {"split.val", KEY_REAL, 0, 1, ENDS_OPEN_HIGH, NULL, "0.2", "share of the images for validation"},
     {"split.test", KEY_REAL, 0, 1, ENDS_OPEN_HIGH, NULL, "0", "share of the images kept away until the end"},
     {"split.bits", KEY_INTEGER, 0, 32, 0, NULL, "5",

@@ -70,6 +70,9 @@ struct publication {
 
 enum status publication_open(struct publication *file, const char *path, struct error *error);
 enum status publication_commit(struct publication *file, struct error *error);
+// The same without a sync: atomic for whoever looks, but after a power failure the file may be cut or empty. Only for
+// files that are checked against a digest and can be made again.
+enum status publication_commit_unsynced(struct publication *file, struct error *error);
 void publication_discard(struct publication *file); // harmless on a zeroed or committed publication
 
 // Removes from `folder` what publications of processes that are gone have left. A folder that is not there has none.

@@ -73,11 +73,11 @@ static enum status sync_folder(const char *path, struct error *error)
   return status;
 }
 
-enum status publication_commit(struct publication *file, struct error *error)
+static enum status commit(struct publication *file, bool synced, struct error *error)
 {
   enum status status = OK;
   if (fflush(file->stream) != 0 || ferror(file->stream)) status = fail_errno(error, "cannot write %s", file->path);
-  if (!status && fsync(file->fd) < 0) status = fail_errno(error, "cannot sync %s", file->path);
+  if (!status && synced && fsync(file->fd) < 0) status = fail_errno(error, "cannot sync %s", file->path);
   int closed = fclose(file->stream);
   file->stream = NULL;
   file->fd = -1;
@@ -86,10 +86,20 @@ enum status publication_commit(struct publication *file, struct error *error)
     status = fail_errno(error, "cannot give %s its name", file->path);
   if (!status) {
     file->committed = true;
-    return sync_folder(file->path, error);
+    return synced ? sync_folder(file->path, error) : OK;
   }
   publication_discard(file);
   return status;
+}
+
+enum status publication_commit(struct publication *file, struct error *error)
+{
+  return commit(file, true, error);
+}
+
+enum status publication_commit_unsynced(struct publication *file, struct error *error)
+{
+  return commit(file, false, error);
 }
 
 void publication_discard(struct publication *file)

@@ -112,6 +112,30 @@ static enum status take(struct stage_options *options, int code, struct error *e
   }
 }
 
+// Options that stand for configuration keys become sets, after those of --set: they are checked and explained as such.
+static enum status spell_keys(struct stage_options *options, const struct stage_definition *definition,
+                              struct error *error)
+{
+  enum status status = OK;
+  for (size_t i = 0; definition->option_keys && definition->option_keys[i] && !status; i++) {
+    const char *key = definition->option_keys[i], *value = options->own[i];
+    if (!value) continue;
+    if (!definition->options[i].argument) value = "true";
+    size_t size = strlen(key) + strlen(value) + 2;
+    status = mem_zeroed((void **)&options->spelled[i], size, 1, "an option", error);
+    if (status) return status;
+    snprintf(options->spelled[i], size, "%s=%s", key, value);
+    options->sets[options->set_count++] = options->spelled[i];
+  }
+  return status;
+}
+
+void stage_options_release(struct stage_options *options)
+{
+  for (size_t i = 0; i < STAGE_OPTION_LIMIT; i++) free(options->spelled[i]);
+  free(options->sets);
+}
+
 enum status stage_options_read(struct stage_options *options, const struct stage_definition *definition, int argc,
                                char **argv, struct error *error)
 {
@@ -134,5 +158,5 @@ enum status stage_options_read(struct stage_options *options, const struct stage
     if (options->action != STAGE_RUN) return status; // --help wins over whatever follows
   }
   if (!status && optind < argc) return fail(error, BAD_USAGE, "unexpected argument %s", argv[optind]);
-  return status;
+  return status ? status : spell_keys(options, definition, error);
 }

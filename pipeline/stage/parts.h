@@ -10,17 +10,19 @@ enum { STAGE_OPTION_LIMIT = 16, STAGE_TEXT_LIMIT = 1024 };
 // The command line, read.
 struct stage_options {
   const char *manifest, *config;
-  char **sets; // pointers into argv
+  char **sets; // pointers into argv, then those of `spelled`
   size_t set_count;
   int threads; // 0: all CPUs
   bool json, quiet;
+  char *spelled[STAGE_OPTION_LIMIT];   // "key=value" of options that stand for configuration keys
   const char *own[STAGE_OPTION_LIMIT]; // values in the order of the definition's options; NULL: absent
   enum { STAGE_RUN, STAGE_HELP, STAGE_HELP_CONFIG, STAGE_VERSION } action;
 };
 
-// BAD_USAGE for what the command line does not allow. Free options->sets whatever is returned.
+// BAD_USAGE for what the command line does not allow. Release the options whatever is returned.
 enum status stage_options_read(struct stage_options *options, const struct stage_definition *definition, int argc,
                                char **argv, struct error *error);
+void stage_options_release(struct stage_options *options);
 void stage_help(const struct stage_definition *definition, FILE *out);
 
 struct stage {

@@ -212,6 +212,7 @@ static enum status open_all(struct stage *stage, int argc, char **argv, struct e
   omp_set_num_threads(stage->threads);
   enum status status = config_load(&stage->config, options->config, options->sets, options->set_count, error);
   if (!status) status = find_folder(stage, error);
+  if (!status) status = config_train_on_renders(stage->config, stage->folder, error);
   if (!status) status = stage_lock(stage, error);
   enum db_mode mode = stage->definition->needs_manifest ? DB_EXISTING : DB_CREATE;
   if (!status) status = db_open(&stage->db, options->manifest, mode, error);
@@ -300,7 +301,7 @@ static void close_all(struct stage *stage)
   config_free(stage->config);
   if (stage->lock >= 0) close(stage->lock);
   free(stage->parameters);
-  free(stage->options.sets);
+  stage_options_release(&stage->options);
 }
 
 // Output that could not be written is a failure: a full disk shows only here. A stdout that was closed from the start

@@ -37,6 +37,7 @@ struct stage_option {
 struct stage_definition {
   const char *name, *summary, *example;
   const struct stage_option *options; // ends with a zeroed one; may be NULL
+  const char *const *option_keys;     // the configuration keys that the first options set, over --set; may be NULL
   bool needs_manifest;                // it must be there already; all but ingest, which starts one
   enum status (*work)(struct stage *stage, struct error *error);
 };

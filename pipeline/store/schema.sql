@@ -254,3 +254,26 @@ CREATE TABLE benchmark (
   peer TEXT, peer_value REAL, ratio REAL,
   host TEXT NOT NULL, measured_at REAL NOT NULL
 ) STRICT;
+
+-- A folder of rendered images (stage synth), and each image in it. `number` is the one in its name: A17.jpg. Its bytes follow from
+-- seed, class and number; `parameters` (JSON) says what is to be seen: pose, hand, lights, place, camera.
+CREATE TABLE synth (
+  id INTEGER PRIMARY KEY,
+  root BLOB NOT NULL UNIQUE,
+  seed INTEGER NOT NULL,
+  size INTEGER NOT NULL,          -- side in pixels
+  video INTEGER NOT NULL,         -- frames of a class in one session; 1: every image by itself
+  code INTEGER NOT NULL,          -- of the renderer: with another one, the same numbers are other pictures
+  created_at REAL NOT NULL
+) STRICT;
+
+CREATE TABLE synth_image (
+  id INTEGER PRIMARY KEY,         -- not WITHOUT ROWID: rows of a kilobyte would take a page each
+  synth INTEGER NOT NULL REFERENCES synth(id) ON DELETE CASCADE,
+  class TEXT NOT NULL,
+  number INTEGER NOT NULL CHECK (number >= 1),
+  bytes INTEGER NOT NULL,
+  sha256 TEXT NOT NULL,
+  parameters TEXT NOT NULL,
+  UNIQUE (synth, class, number)
+) STRICT;
