@@ -19,8 +19,6 @@ const struct config_key config_keys[] = {
     {"dataset.train", KEY_LIST, 0, 0, 0, NULL, "",
      "folders with one folder of images per class; several are trained on as one, classes matched by name"},
 
-    {"split.method", KEY_CHOICE, 0, 0, 0, CHOICES("random", "grouped", "blocks"), "grouped",
-     "all stratified by class; grouped: near-duplicates stay together; blocks: ranges of frames"},
     {"synth.out", KEY_TEXT, 0, 0, 0, NULL, "", "the folder of rendered images; `synth` beside the manifest if unset"},
     {"synth.per_class", KEY_INTEGER, 1, 10000000, 0, NULL, "300", "images to draw of each of the 29 classes"},
     {"synth.size", KEY_INTEGER, 32, 1024, 0, NULL, "200", "their side in pixels"},
@@ -29,7 +27,8 @@ const struct config_key config_keys[] = {
      "frames of a class in which person, place and camera stay the same, and the hand moves slowly"},
     {"synth.independent", KEY_FLAG, 0, 0, 0, NULL, "false", "every image by itself, as if each were its own video"},
 
-    {"split.method", KEY_CHOICE, 0, 0, 0, CHOICES("random"), "random", "random: stratified by class"},
+    {"split.method", KEY_CHOICE, 0, 0, 0, CHOICES("random", "grouped", "blocks"), "grouped",
+     "all stratified by class; grouped: near-duplicates stay together; blocks: ranges of frames"},
     {"split.val", KEY_REAL, 0, 1, ENDS_OPEN_HIGH, NULL, "0.2", "share of the images for validation"},
     {"split.test", KEY_REAL, 0, 1, ENDS_OPEN_HIGH, NULL, "0", "share of the images kept away until the end"},
     {"split.bits", KEY_INTEGER, 0, 32, 0, NULL, "5",
