@@ -34,10 +34,10 @@ static void bulge(struct part *part, float by)
 }
 
 static const float finger_radius[HAND_FINGERS][FINGER_BONES + 1] = {
-    [INDEX] = {1.00F, 0.90F, 0.80F, 0.66F},
-    [MIDDLE] = {1.02F, 0.92F, 0.81F, 0.67F},
-    [RING] = {0.97F, 0.87F, 0.77F, 0.63F},
-    [PINKY] = {0.88F, 0.76F, 0.68F, 0.55F},
+    [INDEX] = {1.04F, 0.98F, 0.90F, 0.76F},
+    [MIDDLE] = {1.05F, 1.00F, 0.91F, 0.77F},
+    [RING] = {1.02F, 0.96F, 0.87F, 0.73F},
+    [PINKY] = {0.93F, 0.85F, 0.78F, 0.66F},
 };
 
 static void add_finger(struct body *body, const struct bone bones[FINGER_BONES], enum part_group group,
@@ -52,7 +52,7 @@ static void add_finger(struct body *body, const struct bone bones[FINGER_BONES],
     struct part *part = add(body, group, tip ? PART_TIP : PART_PHALANX, &bone->axes, bone->axes.at, end,
                             radius[b] * width, far_radius, 0.12F);
     part->bone = bone->length;
-    bulge(part, tip ? 0.05F * width : 0.02F * width);
+    bulge(part, tip ? 0.05F * width : (b == 1 ? 0.05F : 0.0F) * width);
   }
 }
 
@@ -63,36 +63,38 @@ static struct vector palm_point(const struct hand_shape *shape, float x, float y
 
 static void add_palm(struct body *body, const struct skeleton *skeleton, const struct hand_shape *shape)
 {
-  static const float head[HAND_FINGERS] = {1.08F, 1.08F, 1.03F, 0.95F};
+  static const float head[HAND_FINGERS] = {1.0F, 1.0F, 0.97F, 0.9F};
   static const struct axes hand = {{1, 0, 0}, {0, 1, 0}, {0, 0, 1}, {0, 0, 0}};
   float width = shape->factor[FINGER_WIDTH];
   for (int f = 0; f < HAND_FINGERS; f++) {
     const struct bone *bone = &skeleton->metacarpal[f];
-    add(body, GROUP_PALM, PART_PALM, &hand, bone->axes.at, bone_end(bone), 1.15F, head[f] * width, 0.7F);
+    add(body, GROUP_PALM, PART_PALM, &hand, bone->axes.at, bone_end(bone), 1.2F, head[f] * width, 0.7F);
   }
-  // The pads below the fingers, the ball of the little finger's side, the ball of the thumb.
-  add(body, GROUP_PALM, PART_PALM, &hand, palm_point(shape, -2.45F, 6.9F, 0.45F), palm_point(shape, 2.1F, 7.9F, 0.4F),
-      0.85F, 0.85F, 0.6F);
-  add(body, GROUP_PALM, PART_PALM, &hand, palm_point(shape, -1.5F, 1.6F, 0.65F), palm_point(shape, -2.6F, 5.6F, 0.55F),
-      1.2F, 0.95F, 0.8F);
+  // The pads below the fingers, the ball of the little finger's side, the hollow, the ball of the thumb.
+  add(body, GROUP_PALM, PART_PALM, &hand, palm_point(shape, -2.5F, 7.0F, 0.5F), palm_point(shape, 2.2F, 7.9F, 0.5F),
+      0.9F, 0.9F, 0.6F);
+  add(body, GROUP_PALM, PART_PALM, &hand, palm_point(shape, -1.9F, 2.0F, 0.6F), palm_point(shape, -2.8F, 5.4F, 0.45F),
+      1.35F, 1.1F, 0.8F);
+  add(body, GROUP_PALM, PART_PALM, &hand, palm_point(shape, -0.4F, 2.6F, 0.2F), palm_point(shape, 0.2F, 6.4F, 0.2F),
+      1.3F, 1.25F, 0.8F);
   const struct bone *thumb = &skeleton->thumb[0];
-  add(body, GROUP_PALM, PART_PALM, &hand, thumb->axes.at, bone_end(thumb), 1.35F, 1.0F * width, 0.8F);
-  add(body, GROUP_PALM, PART_PALM, &hand, palm_point(shape, 0.9F, 2.4F, 0.8F),
-      vector_between(thumb->axes.at, bone_end(thumb), 0.62F), 1.1F, 1.05F, 0.8F);
+  add(body, GROUP_PALM, PART_PALM, &hand, thumb->axes.at, bone_end(thumb), 1.5F, 1.12F * width, 0.8F);
+  add(body, GROUP_PALM, PART_PALM, &hand, palm_point(shape, 0.8F, 2.3F, 0.7F),
+      vector_between(thumb->axes.at, bone_end(thumb), 0.62F), 1.2F, 1.25F, 0.8F);
   // The web between thumb and palm.
   add(body, GROUP_PALM, PART_PALM, &hand, vector_between(thumb->axes.at, bone_end(thumb), 0.7F),
-      vector_between(skeleton->metacarpal[INDEX].axes.at, bone_end(&skeleton->metacarpal[INDEX]), 0.68F), 0.5F, 0.6F,
+      vector_between(skeleton->metacarpal[INDEX].axes.at, bone_end(&skeleton->metacarpal[INDEX]), 0.65F), 0.6F, 0.7F,
       1.1F);
   // The beginnings of the fingers: they join the palm and one another.
   for (int f = 0; f < HAND_FINGERS; f++) {
     const struct bone *bone = &skeleton->finger[f][0];
     float from = finger_radius[f][0] * width, to = finger_radius[f][1] * width;
-    add(body, GROUP_PALM, PART_PALM, &hand, bone->axes.at, vector_between(bone->axes.at, bone_end(bone), web), from,
-        from + (to - from) * web - 0.06F, 0.4F);
+    add(body, GROUP_PALM, PART_PALM, &hand, bone->axes.at, vector_between(bone->axes.at, bone_end(bone), web),
+        from - 0.06F, from + (to - from) * web - 0.1F, 0.35F);
   }
   const struct bone *proximal = &skeleton->thumb[1];
   add(body, GROUP_PALM, PART_PALM, &hand, proximal->axes.at,
-      vector_between(proximal->axes.at, bone_end(proximal), 0.3F), 1.0F * width, 0.95F * width, 0.4F);
+      vector_between(proximal->axes.at, bone_end(proximal), 0.3F), 1.12F * width, 1.05F * width, 0.4F);
 }
 
 static struct vector arm_point(const struct skeleton *skeleton, const struct hand_shape *shape, float x, float y)
@@ -106,10 +108,8 @@ static void add_arm(struct body *body, const struct skeleton *skeleton, const st
   float width = shape->factor[FOREARM_WIDTH];
   for (int side = -1; side <= 1; side += 2) {
     float s = (float)side;
-    add(body, GROUP_PALM, PART_ARM, arm, arm_point(skeleton, shape, 0.95F * s, 0.6F),
-        arm_point(skeleton, shape, 1.05F * s, -6), 1.5F * width, 1.75F * width, 1.2F);
-    add(body, GROUP_PALM, PART_ARM, arm, arm_point(skeleton, shape, 1.05F * s, -6),
-        arm_point(skeleton, shape, 1.5F * s, -32), 1.75F * width, 3.0F * width, 0.6F);
+    add(body, GROUP_PALM, PART_ARM, arm, arm_point(skeleton, shape, 1.2F * s, 0.7F),
+        arm_point(skeleton, shape, 1.5F * s, -34), 1.5F * width, 3.1F * width, 2.0F);
   }
 }
 
@@ -127,7 +127,7 @@ static void add_sleeve(struct body *body, const struct skeleton *skeleton, const
 
 void body_of(struct body *body, const struct skeleton *skeleton, const struct hand_shape *shape, float sleeve_start)
 {
-  static const float thumb_radius[FINGER_BONES + 1] = {1.3F, 1.02F, 0.98F, 0.72F};
+  static const float thumb_radius[FINGER_BONES + 1] = {1.4F, 1.13F, 1.08F, 0.86F};
   float width = shape->factor[FINGER_WIDTH];
   body->count = 0;
   add_palm(body, skeleton, shape);

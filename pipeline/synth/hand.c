@@ -31,7 +31,7 @@ const struct hand_angle_range hand_angles[HAND_ANGLES] = {
     FINGER(PINKY, "pinky"),
     [THUMB_OPPOSITION] = {"thumb_opposition", -20, 130},
     [THUMB_RADIAL] = {"thumb_radial", 0, 75},
-    [THUMB_TWIST] = {"thumb_twist", -60, 75},
+    [THUMB_TWIST] = {"thumb_twist", -60, 90},
     [THUMB_MCP] = {"thumb_mcp", -15, 70},
     [THUMB_IP] = {"thumb_ip", -25, 90},
     [WRIST_FLEXION] = {"wrist_flexion", -70, 90},
@@ -75,7 +75,7 @@ struct hand_pose hand_pose_at(int class, const float unit[HAND_ANGLES])
 static const struct {
   float skin[3], palm[3];
 } tones[] = {
-    {{0.72F, 0.46F, 0.35F}, {0.76F, 0.46F, 0.36F}},   {{0.60F, 0.34F, 0.23F}, {0.69F, 0.40F, 0.29F}},
+    {{0.74F, 0.49F, 0.39F}, {0.77F, 0.49F, 0.40F}},   {{0.62F, 0.37F, 0.27F}, {0.67F, 0.395F, 0.30F}},
     {{0.45F, 0.23F, 0.14F}, {0.58F, 0.32F, 0.22F}},   {{0.25F, 0.115F, 0.065F}, {0.45F, 0.24F, 0.16F}},
     {{0.11F, 0.050F, 0.030F}, {0.33F, 0.17F, 0.11F}},
 };

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "synth/contact.h"
 #include "synth/draw.h"
 
 // The hand's axes as the camera sees them: about the vertical, then about the horizontal, then in the picture.
@@ -41,7 +42,9 @@ static void turn_body(struct body *body, const struct axes *by)
 void view_of(struct view *view, const struct synth_scene *scene, int width, int height)
 {
   const struct synth_camera *camera = &scene->camera;
-  struct skeleton skeleton = skeleton_of(&scene->pose, &scene->shape);
+  struct hand_pose pose = scene->pose;
+  contact_settle(&pose, &scene->shape);
+  struct skeleton skeleton = skeleton_of(&pose, &scene->shape);
   view->width = width, view->height = height;
   view->scale = camera->focal * (float)(width < height ? width : height);
   struct vector towards = {(camera->x - 0.5F) * (float)width / view->scale,

@@ -28,7 +28,7 @@ struct synth_light {
 };
 
 struct synth_scene {
-  struct hand_pose pose;
+  struct hand_pose pose; // a thumb that would pass through fingers is moved out of them before drawing
   struct hand_shape shape;
   struct hand_look look;
   struct synth_camera camera;

@@ -6,13 +6,13 @@ static const struct {
   struct vector carpal, knuckle;
   float phalanx[FINGER_BONES];
 } fingers[HAND_FINGERS] = {
-    [INDEX] = {{1.25F, 1.3F, 0.1F}, {2.75F, 8.9F, 0.0F}, {4.5F, 2.65F, 2.35F}},
-    [MIDDLE] = {{0.45F, 1.2F, 0.0F}, {0.75F, 9.1F, -0.15F}, {5.0F, 3.05F, 2.45F}},
-    [RING] = {{-0.35F, 1.2F, 0.0F}, {-1.2F, 8.6F, -0.05F}, {4.7F, 2.85F, 2.45F}},
-    [PINKY] = {{-1.1F, 1.3F, 0.15F}, {-2.95F, 7.75F, 0.25F}, {3.75F, 2.15F, 2.2F}},
+    [INDEX] = {{1.3F, 1.3F, 0.1F}, {2.85F, 8.8F, 0.0F}, {4.3F, 2.55F, 2.3F}},
+    [MIDDLE] = {{0.45F, 1.2F, 0.0F}, {0.88F, 9.0F, -0.15F}, {4.8F, 2.95F, 2.4F}},
+    [RING] = {{-0.4F, 1.2F, 0.0F}, {-1.05F, 8.55F, -0.05F}, {4.45F, 2.75F, 2.4F}},
+    [PINKY] = {{-1.2F, 1.3F, 0.15F}, {-2.82F, 7.75F, 0.25F}, {3.5F, 2.05F, 2.15F}},
 };
 static const struct vector thumb_base = {1.75F, 1.9F, 0.75F};
-static const float thumb_bones[FINGER_BONES] = {4.5F, 3.5F, 2.95F};
+static const float thumb_bones[FINGER_BONES] = {4.5F, 3.4F, 2.95F};
 
 static void flex(struct axes *axes, float degrees)
 {

@@ -130,7 +130,7 @@ static void nail(struct surface *surface, const struct view *view, const struct 
   float white = ramp(0.72F, 0.86F, along), moon = ridge(along + 0.95F, 0.35F) * (1 - a2);
   for (int c = 0; c < 3; c++) {
     float colour = view->look.nail[c];
-    colour = mixed(colour, 0.25F + 0.6F * colour, 0.55F * white + (moon > 0 ? 0.25F * moon : 0));
+    colour = mixed(colour, 0.25F + 0.6F * colour, 0.3F * white + (moon > 0 ? 0.25F * moon : 0));
     surface->albedo[c] = mixed(surface->albedo[c], colour * (1 - 0.35F * rim), on);
   }
   surface->gloss = mixed(surface->gloss, 1.0F, on);
@@ -162,7 +162,7 @@ void surface_at(struct surface *surface, const struct view *view, const struct p
     skin(surface, view, &spot, local, 0, -0.4F);
     return;
   case PART_PALM:
-    skin(surface, view, &spot, local, palm_creases(&spot), 0.2F);
+    skin(surface, view, &spot, local, palm_creases(&spot), 0.1F);
     return;
   case PART_PHALANX:
     skin(surface, view, &spot, local, finger_creases(&spot, part->bone, false), 0);
