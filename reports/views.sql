@@ -173,6 +173,34 @@ FROM (SELECT split, part, count(*) AS images, count(*) FILTER (WHERE train_dista
 JOIN split ON split.id = parts.split
 ORDER BY 9, split.method, split.id, parts.part DESC;
 
+-- A run beside others of the same model on the same datasets whose parts were shared out in another way: of each method the run
+-- that is most like it (epochs, seed), then the latest. What a random split's accuracy has above a grouped one's is memory of
+-- near-duplicates.
+CREATE VIEW split_comparison(run, method, other, accuracy, low, high, images, with_train_neighbour, share) AS
+WITH
+  judged AS (
+    SELECT run.id, run.name, run.model, run.state, run.epochs_planned, run.seed, run.finished_at, run_datasets.datasets, split.method,
+           split.id AS split, split.bits, metric.value, metric.low, metric.high, metric.images
+    FROM run
+    JOIN run_datasets ON run_datasets.run = run.name
+    JOIN split ON split.id = run.split
+    JOIN metric ON metric.run = run.id AND metric.part = 'val' AND metric.name = 'accuracy'),
+  ranked AS (
+    SELECT judged.name AS run, other.*,
+           row_number() OVER (PARTITION BY judged.id, other.method
+                              ORDER BY other.id = judged.id DESC, other.epochs_planned = judged.epochs_planned DESC,
+                                       other.seed = judged.seed DESC, other.finished_at DESC, other.id DESC) AS place
+    FROM judged
+    JOIN judged AS other ON other.model = judged.model AND other.datasets = judged.datasets
+                         AND (other.state = 'done' OR other.id = judged.id)),
+  counted AS (
+    SELECT *, (SELECT count(*) FROM split_image WHERE split_image.split = ranked.split AND part = 'val' AND train_distance <= bits)
+                AS known
+    FROM ranked WHERE place = 1)
+SELECT run, method, name, value, low, high, images, known, 1.0 * known / images
+FROM counted
+ORDER BY run, method = 'random' DESC, method = 'grouped' DESC, method;
+
 -- The near-duplicate groups of each split, the largest first. A group is within one class; first and last are frame numbers.
 CREATE VIEW near_duplicate_groups(split, grouping, label, images, first, last, train, val, test, none, dataset) AS
 SELECT split.method || '-' || substr(split.key, 1, 8), split_image.grouping, class.name, count(*), min(frame), max(frame),

@@ -117,6 +117,29 @@ static void summary_figures(struct page *page, const struct report *report, doub
   query_close(query);
 }
 
+// The accuracies of other ways to share out the same images, where there are such runs.
+static void summary_comparison(struct page *page, const struct report *report, double y)
+{
+  enum { LIMIT = 3 };
+  struct query *query = page_query(page,
+                                   "SELECT method, accuracy, low, high, share, other, (SELECT count(*) FROM "
+                                   "split_comparison WHERE run = ?1) FROM split_comparison WHERE run = ?1",
+                                   report->run.name, NULL);
+  double x = 0.62;
+  for (int i = 0; i < LIMIT && page_next(page, query) && query_integer(query, 6) > 1; i++, x += 0.13) {
+    char name[64];
+    if (!i) page_words(page, HEAD, x, y, "Validation accuracy by split");
+    text_clip(name, sizeof name, query_text(query, 5), 18, 1);
+    page_words(page, FIGURE, x, y - 0.05, "%.1f %%", 100 * query_real(query, 1));
+    page_words(page, BODY, x, y - 0.095, "%s", query_text(query, 0));
+    page_words(page, GREY, x, y - 0.095 - line, "%.1f – %.1f %%", 100 * query_real(query, 2),
+               100 * query_real(query, 3));
+    page_words(page, GREY, x, y - 0.095 - 2 * line, "%.1f %% known from train", 100 * query_real(query, 4));
+    page_words(page, GREY, x, y - 0.095 - 3 * line, "run %s", name);
+  }
+  query_close(query);
+}
+
 static void summary_settings(struct page *page, const struct config *config, double y)
 {
   struct config *defaults = NULL;
@@ -151,6 +174,7 @@ enum status summary_page(struct page *page, int number, const struct report *rep
   double y = summary_items(page, report, 0.88);
   summary_figures(page, report, 0.87);
   summary_metrics(page, report, 0.74);
+  summary_comparison(page, report, 0.33);
   summary_settings(page, config, y - line);
   return page_draw(page, NULL, NULL);
 }

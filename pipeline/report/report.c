@@ -153,20 +153,33 @@ enum status report_draw(const struct report *report, int *pages, struct error *e
   return status;
 }
 
-enum status report_evaluation_digest(struct db *db, int64_t run, char text[DIGEST_TEXT], struct error *error)
+// All cells of a query that takes the run's id.
+static enum status add_rows(struct digest *digest, struct db *db, const char *sql, int64_t run, struct error *error)
 {
   struct query *query = NULL;
-  struct digest *digest = NULL;
-  enum status status =
-      query_open(&query, db, "SELECT part, name, value, images FROM metric WHERE run = ? ORDER BY part, name", error);
+  enum status status = query_open(&query, db, sql, error);
   if (!status) status = query_bind(query, error, "i", run);
-  if (!status) status = digest_new(&digest, error);
   while (!status && query_next(query, &status, error))
     for (int column = 0; column < query_columns(query); column++) {
       const char *value = query_text(query, column);
       digest_add(digest, value, strlen(value) + 1);
     }
   query_close(query);
+  return status;
+}
+
+enum status report_evaluation_digest(struct db *db, int64_t run, char text[DIGEST_TEXT], struct error *error)
+{
+  struct digest *digest = NULL;
+  enum status status = digest_new(&digest, error);
+  if (!status)
+    status = add_rows(digest, db, "SELECT part, name, value, images FROM metric WHERE run = ? ORDER BY part, name", run,
+                      error);
+  if (!status)
+    status = add_rows(digest, db,
+                      "SELECT method, other, accuracy, images, with_train_neighbour FROM split_comparison WHERE run = "
+                      "(SELECT name FROM run WHERE id = ?)",
+                      run, error);
   if (!status) digest_finish(digest, text);
   digest_free(digest);
   return status;

@@ -10,7 +10,7 @@
 #include "store/db.h"
 #include "store/runs.h"
 
-enum { REPORT_VERSION = 1 }; // raised when the pages change
+enum { REPORT_VERSION = 2 }; // raised when the pages change
 
 struct report {
   struct db *db;
@@ -23,7 +23,8 @@ struct report {
 // run without epochs and a picture that cannot be read are said on their page and are no error.
 enum status report_draw(const struct report *report, int *pages, struct error *error);
 
-// What the evaluation of a run is made of, in a digest: it changes when predictions are replaced.
+// What the evaluation of a run is made of, and those it is shown beside, in a digest: it changes when predictions are
+// replaced.
 enum status report_evaluation_digest(struct db *db, int64_t run, char text[DIGEST_TEXT], struct error *error);
 
 // Whether the files that report_draw publishes are there.
