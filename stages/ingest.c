@@ -41,12 +41,14 @@ static enum status judge(struct stage *stage, const struct folder *folder, struc
 static enum status ingest_each(struct stage *stage, const char *key, struct totals *totals, struct error *error)
 {
   const struct config *config = stage_config(stage);
+  bool in_parts = !strcmp(key, "dataset.train") && !strcmp(config_text(config, "split.method"), "folder");
   enum status status = OK;
   for (size_t i = 0; i < config_list_length(config, key) && !status; i++) {
     char root[PATH_LIMIT];
     struct folder folder = {.stage = stage};
     status = dataset_root(config, key, i, root, error);
-    if (!status) status = folder_look(&folder, stage, root, error);
+    if (!status)
+      status = in_parts ? folder_look_in_parts(&folder, stage, root, error) : folder_look(&folder, stage, root, error);
     if (folder.dataset.id && !strcmp(key, "dataset.train")) add_subject(stage, totals, folder.dataset.name);
     if (!status && !folder.up_to_date) status = update(stage, &folder, totals, error);
     if (!status) status = judge(stage, &folder, error);

@@ -84,9 +84,8 @@ static enum status assign(struct work *work, const struct config *config, struct
   return status;
 }
 
-// Names the classes without an image in `part` in one line: a thing to know, not a failure. (Ingest takes no empty
-// class.)
-static void warn_of_classes(struct stage *stage, const struct work *work, enum part part)
+// Names the classes without an image in `part` in one line: a thing to know, not a failure.
+static void warn_of_classes(struct stage *stage, const struct work *work, enum part part, const char *why)
 {
   enum { NAMED = 8 };
   char names[512] = "";
@@ -97,8 +96,19 @@ static void warn_of_classes(struct stage *stage, const struct work *work, enum p
       used += (size_t)snprintf(names + used, sizeof names - used, "%s%.60s", used ? ", " : "", work->classes.list[c]);
   }
   if (without)
-    stage_warn(stage, "%zu of %zu classes have too few images to have one in %s: %s%s", without, work->classes.count,
-               part_name(part), names, without > NAMED ? ", ..." : "");
+    stage_warn(stage, "%zu of %zu classes %s %s: %s%s", without, work->classes.count, why, part_name(part), names,
+               without > NAMED ? ", ..." : "");
+}
+
+// Random and grouped always leave a class something to train on; frames and folders need not.
+static void warn_of_parts(struct stage *stage, const struct work *work, const struct config *config)
+{
+  const char *method = config_text(config, "split.method");
+  bool folder = !strcmp(method, "folder"), given = folder || !strcmp(method, "blocks");
+  const char *why = given ? "have nothing in" : "have too few images to have one in";
+  if (given) warn_of_classes(stage, work, PART_TRAIN, why);
+  if (folder || config_real(config, "split.val") > 0) warn_of_classes(stage, work, PART_VAL, why);
+  if (!folder && config_real(config, "split.test") > 0) warn_of_classes(stage, work, PART_TEST, why);
 }
 
 static void show_counts(struct stage *stage, const struct work *work, const struct split_found *split)
@@ -183,8 +193,7 @@ static enum status make(struct stage *stage, struct work *work, struct stage_key
   status = split_insert(db, &row, work->images, work->parts, work->distances, work->count, &split, error);
   if (status) return status;
   stage_count(stage, work->count, clock_seconds() - started);
-  if (config_real(config, "split.val") > 0) warn_of_classes(stage, work, PART_VAL);
-  if (config_real(config, "split.test") > 0) warn_of_classes(stage, work, PART_TEST);
+  warn_of_parts(stage, work, config);
   show_counts(stage, work, &split);
   show_neighbours(stage, work, (int)row.bits);
   if (!strcmp(row.method, "grouped")) warn_of_scenes(stage, work, (int)row.bits);

@@ -27,8 +27,8 @@ const struct config_key config_keys[] = {
      "frames of a class in which person, place and camera stay the same, and the hand moves slowly"},
     {"synth.independent", KEY_FLAG, 0, 0, 0, NULL, "false", "every image by itself, as if each were its own video"},
 
-    {"split.method", KEY_CHOICE, 0, 0, 0, CHOICES("random", "grouped", "blocks"), "grouped",
-     "all stratified by class; grouped: near-duplicates stay together; blocks: ranges of frames"},
+    {"split.method", KEY_CHOICE, 0, 0, 0, CHOICES("random", "grouped", "blocks", "folder"), "grouped",
+     "grouped: near-duplicates stay together; blocks: ranges of frames; folder: as in DIR/{train,val,test}/CLASS"},
     {"split.val", KEY_REAL, 0, 1, ENDS_OPEN_HIGH, NULL, "0.2", "share of the images for validation"},
     {"split.test", KEY_REAL, 0, 1, ENDS_OPEN_HIGH, NULL, "0", "share of the images kept away until the end"},
     {"split.bits", KEY_INTEGER, 0, 32, 0, NULL, "5",

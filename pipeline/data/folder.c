@@ -88,13 +88,15 @@ static enum status check_classes(struct folder *folder, struct error *error)
               class);
 }
 
-enum status folder_look(struct folder *out, struct stage *stage, const char *root, struct error *error)
+typedef enum status scanner(struct scan *out, const char *root, struct error *error);
+
+static enum status look(struct folder *out, struct stage *stage, scanner *scan, const char *root, struct error *error)
 {
   struct db *db = stage_db(stage);
   bool same = false;
   *out = (struct folder){.stage = stage};
   snprintf(out->root, sizeof out->root, "%s", root);
-  enum status status = scan_folder(&out->scan, out->root, error);
+  enum status status = scan(&out->scan, out->root, error);
   if (!status) status = list_files(out, error);
   if (!status) status = dataset_open(db, out->root, &out->dataset, error);
   if (!status) status = images_changes(db, out->dataset.id, out->files, out->scan.count, &out->changes, error);
@@ -103,6 +105,16 @@ enum status folder_look(struct folder *out, struct stage *stage, const char *roo
   out->up_to_date = same && out->dataset.finished && !out->changes.todo_count && !out->changes.vanished_count;
   if (!status && !out->up_to_date) find_why(out);
   return status;
+}
+
+enum status folder_look(struct folder *out, struct stage *stage, const char *root, struct error *error)
+{
+  return look(out, stage, scan_folder, root, error);
+}
+
+enum status folder_look_in_parts(struct folder *out, struct stage *stage, const char *root, struct error *error)
+{
+  return look(out, stage, scan_parts, root, error);
 }
 
 enum status folder_update(struct folder *folder, struct error *error)

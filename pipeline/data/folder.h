@@ -29,6 +29,9 @@ struct folder {
 // Scans `root` (absolute, without links) and compares it with its dataset, which is made where it is new.
 enum status folder_look(struct folder *out, struct stage *stage, const char *root, struct error *error);
 
+// The same for a folder whose class folders are in folders train, val and test (scan_parts).
+enum status folder_look_in_parts(struct folder *out, struct stage *stage, const char *root, struct error *error);
+
 // Reads what changed and records it; says what was found. BAD_DATA where a class has no image that can be used: a
 // network cannot learn it, or be tested on it.
 enum status folder_update(struct folder *folder, struct error *error);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/mem.h"
+#include "store/splits.h"
 
 // "a/b", or "b" where a is empty.
 static enum status below(char out[PATH_LIMIT], const char *folder, const char *name, struct error *error)
@@ -145,11 +146,12 @@ static enum status add_file(struct scan *scan, const char *folder, const struct 
   return status;
 }
 
-static enum status scan_class(struct scan *scan, const char *root, const char *name, int label, struct error *error)
+static enum status scan_class(struct scan *scan, const char *root, const char *parent, const char *name, int label,
+                              struct error *error)
 {
   char folder[PATH_LIMIT];
   struct listing listing;
-  enum status status = below(folder, scan->folder, name, error);
+  enum status status = below(folder, parent, name, error);
   if (!status) status = list_below(&listing, root, folder, error);
   if (status) return status;
   for (size_t i = 0; i < listing.count && !status; i++) {
@@ -178,6 +180,12 @@ static int by_path(const void *left, const void *right)
   return strcmp(((const struct scan_file *)left)->path, ((const struct scan_file *)right)->path);
 }
 
+// By whole paths: "A b/1.jpg" comes before "A/1.jpg", as it does in the manifest.
+static void sort_files(struct scan *scan)
+{
+  if (scan->count > 1) qsort(scan->files, scan->count, sizeof *scan->files, by_path);
+}
+
 static enum status scan_classes(struct scan *scan, const char *root, struct error *error)
 {
   struct listing listing;
@@ -190,11 +198,10 @@ static enum status scan_classes(struct scan *scan, const char *root, struct erro
     scan->loose += !is_hidden(entry) && !entry->is_folder;
     if (is_hidden(entry) || !entry->is_folder) continue;
     status = add_class(scan, &capacity, entry->name, error);
-    if (!status) status = scan_class(scan, root, entry->name, (int)scan->class_count - 1, error);
+    if (!status) status = scan_class(scan, root, scan->folder, entry->name, (int)scan->class_count - 1, error);
   }
   listing_release(&listing);
-  // By whole paths: "A b/1.jpg" comes before "A/1.jpg", as it does in the manifest.
-  if (!status && scan->count > 1) qsort(scan->files, scan->count, sizeof *scan->files, by_path);
+  if (!status) sort_files(scan);
   return status;
 }
 
@@ -204,6 +211,96 @@ enum status scan_folder(struct scan *out, const char *root, struct error *error)
   enum status status = find_classes(out, root, error);
   if (!status) status = scan_classes(out, root, error);
   if (status) scan_release(out);
+  return status;
+}
+
+// --- folders of parts ------------------------------------------------------------------------------------------------
+
+static bool is_part(const struct entry *entry)
+{
+  return entry->is_folder && part_of_folder(entry->name, strlen(entry->name)) != PART_NONE;
+}
+
+static int label_of(const struct scan *scan, const char *name)
+{
+  for (size_t c = 0; c < scan->class_count; c++)
+    if (!strcmp(scan->classes[c], name)) return (int)c;
+  return -1;
+}
+
+// Keeps the classes sorted by bytes.
+static enum status merge_class(struct scan *scan, size_t *capacity, const char *name, struct error *error)
+{
+  if (label_of(scan, name) >= 0) return OK;
+  enum status status = add_class(scan, capacity, name, error);
+  if (status) return status;
+  char *added = scan->classes[scan->class_count - 1];
+  size_t place = scan->class_count - 1;
+  for (; place > 0 && strcmp(scan->classes[place - 1], added) > 0; place--)
+    scan->classes[place] = scan->classes[place - 1];
+  scan->classes[place] = added;
+  return OK;
+}
+
+// Takes the names of a part's class folders, or, once all are known, their files.
+static enum status scan_part(struct scan *scan, size_t *capacity, const char *root, const char *part, bool files,
+                             struct error *error)
+{
+  struct listing listing;
+  enum status status = list_below(&listing, root, part, error);
+  if (status) return status;
+  for (size_t i = 0; i < listing.count && !status; i++) {
+    const struct entry *entry = &listing.entries[i];
+    if (files) {
+      scan->hidden += is_hidden(entry);
+      scan->loose += !is_hidden(entry) && !entry->is_folder;
+    }
+    if (is_hidden(entry) || !entry->is_folder) continue;
+    if (files)
+      status = scan_class(scan, root, part, entry->name, label_of(scan, entry->name), error);
+    else
+      status = merge_class(scan, capacity, entry->name, error);
+  }
+  listing_release(&listing);
+  return status;
+}
+
+static enum status scan_each_part(struct scan *scan, const char *root, const struct listing *listing,
+                                  struct error *error)
+{
+  enum status status = OK;
+  size_t capacity = 0, parts = 0;
+  bool train = false;
+  for (size_t i = 0; i < listing->count && !status; i++) {
+    const struct entry *entry = &listing->entries[i];
+    if (!is_part(entry)) continue;
+    parts++;
+    train = train || !strcmp(entry->name, "train");
+    status = scan_part(scan, &capacity, root, entry->name, false, error);
+  }
+  if (!status && (!train || parts < 2))
+    return fail(error, BAD_DATA,
+                "%s: split.method folder needs a folder train in it, and val, valid, validation or test", root);
+  if (!status && scan->class_count < 2)
+    return fail(error, BAD_DATA, "%s: its folders of parts have %zu class folders, at least two are needed", root,
+                scan->class_count);
+  for (size_t i = 0; i < listing->count && !status; i++)
+    if (is_part(&listing->entries[i])) status = scan_part(scan, &capacity, root, listing->entries[i].name, true, error);
+  return status;
+}
+
+enum status scan_parts(struct scan *out, const char *root, struct error *error)
+{
+  *out = (struct scan){0};
+  struct listing listing;
+  enum status status = folder_list(&listing, root, error);
+  if (status) return status;
+  status = scan_each_part(out, root, &listing, error);
+  listing_release(&listing);
+  if (status)
+    scan_release(out);
+  else
+    sort_files(out);
   return status;
 }
 

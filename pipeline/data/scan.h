@@ -40,6 +40,10 @@ struct scan {
 // BAD_DATA if there are no class folders, or if two folders of the same depth have some. FAILED if a folder
 // cannot be read.
 enum status scan_folder(struct scan *out, const char *root, struct error *error);
+
+// The same for root/{train, val | valid | validation, test}/CLASS: all their images, with the union of the classes.
+// BAD_DATA if root has no folder train, or no other of them.
+enum status scan_parts(struct scan *out, const char *root, struct error *error);
 void scan_release(struct scan *scan);
 
 #endif

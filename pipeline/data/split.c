@@ -5,7 +5,8 @@
 static const struct {
   const char *name;
   split_method *method;
-} methods[] = {{"random", split_random}, {"grouped", split_grouped}, {"blocks", split_blocks}};
+} methods[] = {
+    {"random", split_random}, {"grouped", split_grouped}, {"blocks", split_blocks}, {"folder", split_folder}};
 
 split_method *split_method_find(const char *name)
 {

@@ -45,4 +45,8 @@ split_method split_grouped;
 // val's). BAD_DATA if an image has no frame number.
 split_method split_blocks;
 
+// As the folders have it: DIR/{train, val | valid | validation, test}/CLASS. BAD_DATA if an image lies in no such
+// folder (then ingest did not look for them: split.method was another), or if none is in train.
+split_method split_folder;
+
 #endif

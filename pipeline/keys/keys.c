@@ -57,7 +57,9 @@ static void numbered(char out[64], const char *what, size_t index)
 enum status split_key(struct stage_key **out, struct db *db, const struct config *config, struct error *error)
 {
   static const char *const of_blocks[] = {"split.blocks", "split.gap", NULL};
-  bool blocks = !strcmp(config_text(config, "split.method"), "blocks");
+  static const char *const of_draws[] = {"split.blocks", "split.gap", "split.val", "split.test", NULL};
+  const char *method = config_text(config, "split.method");
+  const char *const *not_read = !strcmp(method, "folder") ? of_draws : strcmp(method, "blocks") ? of_blocks : NULL;
   struct datasets datasets;
   struct stage_key *key = NULL;
   enum status status = datasets_find(&datasets, db, config, error);
@@ -67,8 +69,8 @@ enum status split_key(struct stage_key **out, struct db *db, const struct config
     numbered(name, "dataset content", i);
     status = stage_key_add(key, name, datasets.list[i].fingerprint, error);
   }
-  if (!status) status = key_add_section(key, "split.", blocks ? NULL : of_blocks, config, error);
-  if (!status) status = stage_key_add_config(key, config, "seed", error);
+  if (!status) status = key_add_section(key, "split.", not_read, config, error);
+  if (!status && not_read != of_draws) status = stage_key_add_config(key, config, "seed", error);
   return key_hand_over(out, key, status, error);
 }
 

@@ -1,6 +1,7 @@
 #include "store/splits.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "core/mem.h"
@@ -9,6 +10,18 @@ const char *part_name(enum part part)
 {
   static const char *const names[] = {"train", "val", "test", "none"};
   return names[part];
+}
+
+enum part part_of_folder(const char *name, size_t length)
+{
+  static const struct {
+    const char *name;
+    enum part part;
+  } folders[] = {
+      {"train", PART_TRAIN}, {"val", PART_VAL}, {"valid", PART_VAL}, {"validation", PART_VAL}, {"test", PART_TEST}};
+  for (size_t i = 0; i < sizeof folders / sizeof *folders; i++)
+    if (strlen(folders[i].name) == length && !memcmp(folders[i].name, name, length)) return folders[i].part;
+  return PART_NONE;
 }
 
 enum status split_find(struct db *db, const char *key, struct split_found *out, bool *found, struct error *error)
@@ -59,12 +72,13 @@ static uint64_t video_of(int64_t dataset, const char *path, size_t size)
 static struct split_candidate read_candidate(struct query *query, int dataset, int label)
 {
   size_t size = 0;
-  const char *path = query_bytes(query, 2, &size);
+  const char *path = query_bytes(query, 2, &size), *slash = memchr(path, '/', size);
   return (struct split_candidate){.image = query_integer(query, 0),
                                   .dataset = dataset,
                                   .label = label,
                                   .hashed = !query_is_null(query, 3),
                                   .dhash = (uint64_t)query_integer(query, 3),
+                                  .folder = slash ? part_of_folder(path, (size_t)(slash - path)) : PART_NONE,
                                   .video = video_of(dataset, path, size),
                                   .frame = query_is_null(query, 4) ? -1 : query_integer(query, 4)};
 }

@@ -15,6 +15,9 @@ enum part { PART_TRAIN, PART_VAL, PART_TEST, PART_COUNT, PART_NONE = PART_COUNT 
 
 const char *part_name(enum part part); // "train", "val", "test", "none"
 
+// The part that a folder's name stands for: train; val, valid, validation; test. Any other: PART_NONE.
+enum part part_of_folder(const char *name, size_t length);
+
 struct split_found {
   int64_t id, dataset;             // the first of its datasets
   uint64_t images[PART_COUNT + 1]; // with those in none
@@ -28,13 +31,14 @@ enum status split_previous(struct db *db, int64_t dataset, char **parameters, st
 // An image that may be used (status ok).
 struct split_candidate {
   int64_t image;
-  int dataset;    // place among the split's datasets
-  int label;      // place among the split's classes
-  bool hashed;    // it has a dhash
-  uint64_t dhash; // image/phash.h
-  uint64_t video; // the same for images whose paths differ in the frame number alone
-  int64_t frame;  // the number at the end of the name; -1: none
-  uint32_t group; // near-duplicates (data/neighbours.h); 0 until they are found
+  int dataset;      // place among the split's datasets
+  int label;        // place among the split's classes
+  bool hashed;      // it has a dhash
+  uint64_t dhash;   // image/phash.h
+  uint64_t video;   // the same for images whose paths differ in the frame number alone
+  int64_t frame;    // the number at the end of the name; -1: none
+  enum part folder; // what the first folder of its path stands for
+  uint32_t group;   // near-duplicates (data/neighbours.h); 0 until they are found
 };
 
 // The usable images of the datasets, in their order and within each in the order of their paths' bytes, which does not

@@ -134,3 +134,35 @@ parts() {
   split 0 --set split.gap=7 # not a key of grouped
   has "up to date"
 }
+
+@test "folder: the parts are those of the folders, classes by name" {
+  mkdir "$DATA-3"
+  mv "$DATA" "$DATA-3/train"
+  mkdir "$DATA-3/valid" "$DATA-3/test"
+  cp -r "$DATA-3/train/A" "$DATA-3/train/C" "$DATA-3/valid"
+  mv "$DATA-3/train/B" "$DATA-3/test"
+  DATA=$DATA-3
+  run -1 "$BUILD/stages/ingest" --manifest "$WORK/manifest.db" --set "dataset.train=$DATA"
+  has "name one of the two"
+  "$BUILD/stages/ingest" --quiet --manifest "$WORK/manifest.db" --set "dataset.train=$DATA" --set split.method=folder
+  split 0 --set split.method=folder
+  has "1 of 3 classes have nothing in train: B"
+  has "val: 100.0% of the images have a neighbour in train"
+  [ "$(ask "SELECT group_concat(name || part || n, ' ') FROM (SELECT class.name, part, count(*) n FROM split_image
+            JOIN image ON image.id = image JOIN class ON class.dataset = image.dataset AND class.ordinal = label
+            GROUP BY 1, 2 ORDER BY 1, 2)")" = "Atrain10 Aval10 Btest10 Ctrain10 Cval10" ]
+  split 0 --set split.method=folder --set split.val=0.4 --set seed=3 # neither counts
+  has "up to date"
+  rm -r "$DATA/train"
+  run -1 "$BUILD/stages/ingest" --manifest "$WORK/manifest.db" --set "dataset.train=$DATA" --set split.method=folder
+  has "needs a folder train in it"
+}
+
+@test "methods that need what the names lack are refused with a reason" {
+  for file in "$DATA"/*/*1.png; do mv "$file" "${file%1.png}x.png"; done
+  ingest
+  split 1 --set split.method=blocks
+  has "3 of 30 images have none"
+  split 1 --set split.method=folder
+  has "30 of 30 images are in none of these folders"
+}
