@@ -120,21 +120,21 @@ static void summary_figures(struct page *page, const struct report *report, doub
 // The accuracies of other ways to share out the same images, where there are such runs.
 static void summary_comparison(struct page *page, const struct report *report, double y)
 {
-  enum { LIMIT = 3 };
+  enum { LIMIT = 2 };
   struct query *query = page_query(page,
                                    "SELECT method, accuracy, low, high, share, other, (SELECT count(*) FROM "
                                    "split_comparison WHERE run = ?1) FROM split_comparison WHERE run = ?1",
                                    report->run.name, NULL);
   double x = 0.62;
-  for (int i = 0; i < LIMIT && page_next(page, query) && query_integer(query, 6) > 1; i++, x += 0.13) {
+  for (int i = 0; i < LIMIT && page_next(page, query) && query_integer(query, 6) > 1; i++, x += 0.18) {
     char name[64];
     if (!i) page_words(page, HEAD, x, y, "Validation accuracy by split");
     text_clip(name, sizeof name, query_text(query, 5), 18, 1);
     page_words(page, FIGURE, x, y - 0.05, "%.1f %%", 100 * query_real(query, 1));
     page_words(page, BODY, x, y - 0.095, "%s", query_text(query, 0));
-    page_words(page, GREY, x, y - 0.095 - line, "%.1f – %.1f %%", 100 * query_real(query, 2),
+    page_words(page, GREY, x, y - 0.095 - line, "95 %% interval %.1f – %.1f %%", 100 * query_real(query, 2),
                100 * query_real(query, 3));
-    page_words(page, GREY, x, y - 0.095 - 2 * line, "%.1f %% known from train", 100 * query_real(query, 4));
+    page_words(page, GREY, x, y - 0.095 - 2 * line, "%.1f %% have a neighbour in train", 100 * query_real(query, 4));
     page_words(page, GREY, x, y - 0.095 - 3 * line, "run %s", name);
   }
   query_close(query);
