@@ -120,11 +120,13 @@ ORDER BY run.name, part, metric.name;
 
 -- How each run does on datasets that it never trained on. images are those whose class the run knows; missing_classes are the
 -- run's that the dataset lacks; same_as_training counts images with the bytes of a training image: above 0, the test says less.
+-- current: these weights judged the images that the dataset has now.
 CREATE VIEW outside_tests(run, dataset, images, accuracy, low, high, top3, macro_f1, unknown_images, unknown_classes,
-                          missing_classes, same_as_training, part, evaluated_at) AS
+                          missing_classes, same_as_training, part, evaluated_at, current) AS
 SELECT run.name, dataset.name, outside_test.images, accuracy.value, accuracy.low, accuracy.high, top3.value, f1.value,
        unknown_images, unknown_classes, missing_classes, same_as_training, outside_test.part,
-       datetime(evaluated_at, 'unixepoch')
+       datetime(evaluated_at, 'unixepoch'),
+       outside_test.fingerprint IS dataset.fingerprint AND outside_test.weights_sha256 IS run.best_sha256
 FROM outside_test
 JOIN run ON run.id = outside_test.run
 JOIN dataset ON dataset.id = outside_test.dataset

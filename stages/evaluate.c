@@ -1,10 +1,12 @@
-// Judges a run's best weights on parts of its split: a prediction for each image, and the figures of each part.
+// Judges a run's best weights on parts of its split, and on outside tests: a prediction for each image, and the figures
+// of each part.
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/mem.h"
 #include "data/loader.h"
 #include "keys/keys.h"
 #include "keys/settings.h"
@@ -12,6 +14,7 @@
 #include "store/runs.h"
 #include "training/judgement.h"
 #include "training/network.h"
+#include "training/outside.h"
 #include "training/training.h"
 
 enum { EVALUATE_CODE = 1, PART_LIMIT = 3 };
@@ -26,6 +29,8 @@ struct evaluation {
   struct network network;
   const char *parts[PART_LIMIT]; // those that have images
   size_t part_count;
+  bool parts_done;
+  struct outside_tests *outside;
   uint64_t images; // judged
   struct progress *bar;
 };
@@ -74,8 +79,9 @@ static enum status make_key(struct evaluation *evaluation, struct stage_key **ke
 }
 
 // Every part has its predictions, and an execution with this key made them.
-static enum status is_done(struct evaluation *evaluation, const struct stage_key *key, bool *done, struct error *error)
+static enum status look_at_parts(struct evaluation *evaluation, const struct stage_key *key, struct error *error)
 {
+  bool *done = &evaluation->parts_done;
   struct db *db = stage_db(evaluation->stage);
   int64_t known = 0;
   enum status status = db_integer(
@@ -107,6 +113,29 @@ static enum status say_why(struct evaluation *evaluation, struct stage_key *key,
   if (!status) stage_runs_because(stage, key, found ? query_text(query, 0) : NULL);
   query_close(query);
   return status;
+}
+
+// The first reason that there is: the parts' key, or an outside test's.
+static enum status say_why_anything(struct evaluation *evaluation, struct stage_key *key, struct error *error)
+{
+  if (!evaluation->parts_done) return say_why(evaluation, key, error);
+  if (key) stage_uses_key(evaluation->stage, key);
+  for (size_t i = 0; i < evaluation->outside->count; i++) {
+    const struct outside *test = &evaluation->outside->list[i];
+    char why[512];
+    if (!test->why[0]) continue;
+    snprintf(why, sizeof why, "%s: %s", test->dataset.name, test->why);
+    stage_runs_for(evaluation->stage, why);
+    return OK;
+  }
+  return OK;
+}
+
+static bool is_done(const struct evaluation *evaluation)
+{
+  bool done = evaluation->parts_done;
+  for (size_t i = 0; i < evaluation->outside->count; i++) done &= !evaluation->outside->list[i].why[0];
+  return done;
 }
 
 // --- the network -----------------------------------------------------------------------------------------------------
@@ -161,17 +190,11 @@ static enum status judge_batch(void *self, size_t first, size_t n, const float *
   return stage_interrupted(pass->evaluation->stage) ? INTERRUPTED : OK;
 }
 
-static enum status judge(struct pass *pass, const char *part, struct metric_row metrics[JUDGEMENT_METRICS],
-                         struct error *error)
+static enum status judge(struct pass *pass, const struct loader_options *options, const char *part, struct error *error)
 {
   struct evaluation *evaluation = pass->evaluation;
   struct stage *stage = evaluation->stage;
-  const struct loader_options options = {.tensor_sets = evaluation->resized.ids,
-                                         .tensor_set_count = evaluation->resized.count,
-                                         .split = evaluation->split.id,
-                                         .part = part,
-                                         .verify = true};
-  enum status status = loader_open(&pass->loader, stage_db(stage), stage_folder(stage), &options, error);
+  enum status status = loader_open(&pass->loader, stage_db(stage), stage_folder(stage), options, error);
   if (status) return status;
   struct fit_data data = loader_fit_data(pass->loader);
   evaluation->bar = stage_progress(stage, "images", data.images);
@@ -182,19 +205,41 @@ static enum status judge(struct pass *pass, const char *part, struct metric_row 
   if (status == INTERRUPTED) return fail(error, INTERRUPTED, "stopped while part %s was judged", part);
   progress_stop(evaluation->bar);
   evaluation->images += pass->judgement.images;
-  return status ? status : judgement_metrics(&pass->judgement, metrics, error);
+  return status;
+}
+
+static void release(struct pass *pass)
+{
+  judgement_release(&pass->judgement);
+  loader_close(pass->loader);
 }
 
 static enum status judge_part(struct evaluation *evaluation, const char *part, struct error *error)
 {
   struct pass pass = {.evaluation = evaluation};
   struct metric_row metrics[JUDGEMENT_METRICS];
-  enum status status = judge(&pass, part, metrics, error);
+  const struct loader_options options = {.tensor_sets = evaluation->resized.ids,
+                                         .tensor_set_count = evaluation->resized.count,
+                                         .split = evaluation->run.split,
+                                         .part = part,
+                                         .verify = true};
+  enum status status = judge(&pass, &options, part, error);
+  if (!status) status = judgement_metrics(&pass.judgement, metrics, error);
   if (!status)
     status = run_set_evaluation(stage_db(evaluation->stage), evaluation->run.id, part, pass.judgement.rows,
                                 pass.judgement.images, metrics, JUDGEMENT_METRICS, error);
-  judgement_release(&pass.judgement);
-  loader_close(pass.loader);
+  release(&pass);
+  return status;
+}
+
+static enum status judge_outside(struct evaluation *evaluation, const struct outside *test, struct error *error)
+{
+  struct pass pass = {.evaluation = evaluation};
+  const struct loader_options options = {
+      .tensor_sets = &test->tensor_set, .tensor_set_count = 1, .split = evaluation->run.split, .verify = true};
+  enum status status = judge(&pass, &options, test->part, error);
+  if (!status) status = outside_record(evaluation->stage, &evaluation->run, test, &pass.judgement, error);
+  release(&pass);
   return status;
 }
 
@@ -209,7 +254,7 @@ static enum status open_metrics(struct query **query, struct evaluation *evaluat
   return status ? status : query_bind(*query, error, "it", evaluation->run.id, part);
 }
 
-static enum status print_part(struct evaluation *evaluation, const char *part, struct error *error)
+static enum status print_part(struct evaluation *evaluation, const char *part, int width, struct error *error)
 {
   struct query *query = NULL;
   double top3 = 0, f1 = 0, loss = 0, ece = 0, accuracy = 0, low = 0, high = 0;
@@ -227,8 +272,8 @@ static enum status print_part(struct evaluation *evaluation, const char *part, s
   }
   query_close(query);
   if (!status)
-    printf("%-6s %8" PRId64 "   %.4f  [%.4f, %.4f]   %.4f   %.4f   %.4f   %.4f\n", part, images, accuracy, low, high,
-           top3, f1, loss, ece);
+    printf("%-*s %8" PRId64 "   %.4f  [%.4f, %.4f]   %.4f   %.4f   %.4f   %.4f\n", width, part, images, accuracy, low,
+           high, top3, f1, loss, ece);
   return status;
 }
 
@@ -255,6 +300,9 @@ static void print_json(struct evaluation *evaluation)
   json_t *parts = json_object(), *all = json_object();
   for (size_t p = 0; p < evaluation->part_count; p++)
     json_object_set_new(parts, evaluation->parts[p], part_json(evaluation, evaluation->parts[p]));
+  for (size_t i = 0; i < evaluation->outside->count; i++)
+    json_object_set_new(parts, evaluation->outside->list[i].part,
+                        part_json(evaluation, evaluation->outside->list[i].part));
   json_object_set_new(all, "run", json_string(evaluation->run.name));
   json_object_set_new(all, "metrics", parts);
   json_dumpf(all, stdout, JSON_COMPACT | JSON_REAL_PRECISION(17));
@@ -264,16 +312,22 @@ static void print_json(struct evaluation *evaluation)
 
 static enum status print_figures(struct evaluation *evaluation, struct error *error)
 {
+  const struct outside_tests *outside = evaluation->outside;
   enum status status = OK;
+  int width = 6;
   if (stage_json(evaluation->stage)) {
     print_json(evaluation);
     return OK;
   }
+  for (size_t i = 0; i < outside->count; i++)
+    if ((int)strlen(outside->list[i].part) > width) width = (int)strlen(outside->list[i].part);
   printf("run %s, best weights (epoch %d)\n", evaluation->run.name, evaluation->run.best_epoch);
-  printf("%-6s %8s %8s  %-16s %8s %8s %8s %8s\n", "part", "images", "accuracy", "95 % interval", "top-3", "macro F1",
-         "loss", "ECE");
+  printf("%-*s %8s %8s  %-16s %8s %8s %8s %8s\n", width, "part", "images", "accuracy", "95 % interval", "top-3",
+         "macro F1", "loss", "ECE");
   for (size_t p = 0; !status && p < evaluation->part_count; p++)
-    status = print_part(evaluation, evaluation->parts[p], error);
+    status = print_part(evaluation, evaluation->parts[p], width, error);
+  for (size_t i = 0; !status && i < outside->count; i++)
+    status = print_part(evaluation, outside->list[i].part, width, error);
   return status;
 }
 
@@ -283,32 +337,59 @@ static enum status judge_all(struct evaluation *evaluation, struct error *error)
 {
   double started = clock_seconds();
   enum status status = load_network(evaluation, error);
-  for (size_t p = 0; !status && p < evaluation->part_count; p++)
+  for (size_t p = 0; !status && !evaluation->parts_done && p < evaluation->part_count; p++)
     status = judge_part(evaluation, evaluation->parts[p], error);
+  for (size_t i = 0; !status && i < evaluation->outside->count; i++)
+    if (evaluation->outside->list[i].why[0]) status = judge_outside(evaluation, &evaluation->outside->list[i], error);
   stage_count(evaluation->stage, evaluation->images, clock_seconds() - started);
   return status;
+}
+
+// The parts of the run's split and the tests of the configuration.
+static enum status find_all(struct evaluation *evaluation, struct stage_key **key, struct error *error)
+{
+  struct stage *stage = evaluation->stage;
+  bool own_tests = config_is_set(stage_config(stage), "dataset.test");
+  const struct config *tests = own_tests ? stage_config(stage) : evaluation->config;
+  enum status status = split_wanted(&evaluation->split, stage_db(stage), evaluation->config, error);
+  if (!status) status = resized_wanted(&evaluation->resized, stage_db(stage), evaluation->config, error);
+  if (!status) choose_parts(evaluation);
+  if (!status)
+    status = outside_of_config(evaluation->outside, stage, &evaluation->run, tests, evaluation->config, error);
+  if (!status && !evaluation->part_count && !evaluation->outside->count)
+    return fail(error, BAD_DATA, "no part of evaluate.parts has images: set split.val or split.test above 0");
+  if (!status) status = make_key(evaluation, key, error);
+  return status ? status : look_at_parts(evaluation, *key, error);
+}
+
+// --data: one folder, and nothing of the split.
+static enum status find_folder(struct evaluation *evaluation, const char *folder, struct error *error)
+{
+  evaluation->parts_done = true;
+  return outside_of_folder(evaluation->outside, evaluation->stage, &evaluation->run, folder, evaluation->config, error);
+}
+
+static void say_up_to_date(struct evaluation *evaluation)
+{
+  char what[RUN_NAME_LIMIT + 64], tests[48] = "";
+  size_t outside = evaluation->outside->count;
+  if (outside) snprintf(tests, sizeof tests, ", %zu outside tests", outside);
+  snprintf(what, sizeof what, "run %s, %zu parts%s", evaluation->run.name, evaluation->part_count, tests);
+  stage_up_to_date(evaluation->stage, what);
 }
 
 static enum status evaluate(struct evaluation *evaluation, struct stage_key **key, struct error *error)
 {
   struct stage *stage = evaluation->stage;
-  bool done = false;
+  const char *folder = stage_option(stage, "data");
   enum status status = find_run(evaluation, error);
   if (!status) stage_subject(stage, evaluation->run.name);
-  if (!status) status = split_wanted(&evaluation->split, stage_db(stage), evaluation->config, error);
-  if (!status) status = resized_wanted(&evaluation->resized, stage_db(stage), evaluation->config, error);
-  if (!status) choose_parts(evaluation);
-  if (!status && !evaluation->part_count)
-    return fail(error, BAD_DATA, "no part of evaluate.parts has images: set split.val or split.test above 0");
-  if (!status) status = make_key(evaluation, key, error);
-  if (!status) status = is_done(evaluation, *key, &done, error);
-  if (!status && done) {
-    stage_uses_key(stage, *key);
-    char what[RUN_NAME_LIMIT + 32];
-    snprintf(what, sizeof what, "run %s, %zu parts", evaluation->run.name, evaluation->part_count);
-    stage_up_to_date(stage, what);
+  if (!status) status = folder ? find_folder(evaluation, folder, error) : find_all(evaluation, key, error);
+  if (!status && is_done(evaluation)) {
+    if (*key) stage_uses_key(stage, *key);
+    say_up_to_date(evaluation);
   } else if (!status) {
-    status = say_why(evaluation, *key, error);
+    status = say_why_anything(evaluation, *key, error);
     if (!status) status = judge_all(evaluation, error);
   }
   return status ? status : print_figures(evaluation, error);
@@ -318,10 +399,13 @@ static enum status work(struct stage *stage, struct error *error)
 {
   struct evaluation evaluation = {.stage = stage};
   struct stage_key *key = NULL;
-  enum status status = evaluate(&evaluation, &key, error);
+  enum status status =
+      mem_zeroed((void **)&evaluation.outside, 1, sizeof *evaluation.outside, "the outside tests", error);
+  if (!status) status = evaluate(&evaluation, &key, error);
   network_release(&evaluation.network);
   stage_key_free(key);
   config_free(evaluation.owned);
+  free(evaluation.outside);
   return status;
 }
 
@@ -329,6 +413,7 @@ int main(int argc, char **argv)
 {
   static const struct stage_option options[] = {
       {"run", "NAME", "the run to judge; without it, the configuration's"},
+      {"data", "DIR", "an outside test of any folder: reads, resizes and judges it alone"},
       {0},
   };
   static const struct stage_definition definition = {

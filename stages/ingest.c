@@ -24,7 +24,8 @@ static enum status update(struct stage *stage, struct folder *folder, struct tot
 {
   char why[512];
   totals->updated++;
-  bool several = config_list_length(stage_config(stage), "dataset.train") > 1;
+  const struct config *config = stage_config(stage);
+  bool several = config_list_length(config, "dataset.train") + config_list_length(config, "dataset.test") > 1;
   snprintf(why, sizeof why, "%s%s%s", several ? folder->dataset.name : "", several ? ": " : "", folder->why);
   stage_runs_for(stage, why);
   return folder_update(folder, error);
@@ -64,6 +65,7 @@ static enum status work(struct stage *stage, struct error *error)
   struct totals totals = {.images = 0};
   enum status status = datasets_check(stage_config(stage), error);
   if (!status) status = ingest_each(stage, "dataset.train", &totals, error);
+  if (!status) status = ingest_each(stage, "dataset.test", &totals, error);
   if (status || totals.updated) return status;
   char images[STAGE_NUMBER_LIMIT], text[STAGE_NUMBER_LIMIT + 48];
   stage_number(totals.images, images);

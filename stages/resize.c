@@ -1,4 +1,4 @@
-// All whole images of each dataset, resized to one square, as tensor files: a set for each dataset.
+// All whole images of each dataset, resized to one square, as tensor files: a set for each, outside tests among them.
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -61,23 +61,39 @@ static void say_up_to_date(struct stage *stage, uint64_t images, size_t datasets
   stage_up_to_date(stage, what);
 }
 
+struct totals {
+  uint64_t images;
+  size_t datasets;
+  bool made; // any of them
+};
+
+static enum status resize_each(struct stage *stage, const struct datasets *datasets, struct totals *totals,
+                               struct error *error)
+{
+  enum status status = OK;
+  for (size_t i = 0; i < datasets->count && !status; i++) {
+    uint64_t images = 0;
+    bool made = false;
+    status = resize(stage, &datasets->list[i], &images, &made, error);
+    totals->images += images;
+    totals->datasets++;
+    totals->made |= made;
+  }
+  return status;
+}
+
 static enum status work(struct stage *stage, struct error *error)
 {
-  struct datasets datasets;
+  struct datasets datasets, tests = {.count = 0};
+  struct totals totals = {.images = 0};
   char name[SUBJECT_LIMIT];
-  uint64_t total = 0;
-  bool any = false;
   enum status status = datasets_find(&datasets, stage_db(stage), stage_config(stage), error);
   datasets_name(&datasets, name, sizeof name);
   if (!status) stage_subject(stage, name);
-  for (size_t i = 0; i < datasets.count && !status; i++) {
-    uint64_t images = 0;
-    bool made = false;
-    status = resize(stage, &datasets.list[i], &images, &made, error);
-    total += images;
-    any |= made;
-  }
-  if (!status && !any) say_up_to_date(stage, total, datasets.count);
+  if (!status) status = datasets_find_tests(&tests, stage_db(stage), stage_config(stage), error);
+  if (!status) status = resize_each(stage, &datasets, &totals, error);
+  if (!status) status = resize_each(stage, &tests, &totals, error);
+  if (!status && !totals.made) say_up_to_date(stage, totals.images, totals.datasets);
   return status;
 }
 

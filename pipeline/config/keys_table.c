@@ -18,6 +18,8 @@ const struct config_key config_keys[] = {
 
     {"dataset.train", KEY_LIST, 0, 0, 0, NULL, "",
      "folders with one folder of images per class; several are trained on as one, classes matched by name"},
+    {"dataset.test", KEY_LIST, 0, 0, 0, NULL, "",
+     "outside tests: such folders that are never trained on, judged after training"},
 
     {"synth.out", KEY_TEXT, 0, 0, 0, NULL, "", "the folder of rendered images; `synth` beside the manifest if unset"},
     {"synth.per_class", KEY_INTEGER, 1, 10000000, 0, NULL, "300", "images to draw of each of the 29 classes"},

@@ -20,6 +20,13 @@ enum status path_join(char out[PATH_LIMIT], const char *folder, const char *name
               needed, PATH_LIMIT - 1);
 }
 
+bool path_lies_within(const char *inner, const char *outer)
+{
+  size_t length = strlen(outer);
+  if (length == 1) return strlen(inner) > 1; // "/"
+  return strncmp(inner, outer, length) == 0 && inner[length] == '/';
+}
+
 static enum status make_one(const char *path, struct error *error)
 {
   struct stat info;

@@ -22,6 +22,9 @@ enum { PATH_LIMIT = 4096 };
 // "folder/name" into out[PATH_LIMIT]; BAD_DATA if it does not fit.
 enum status path_join(char out[PATH_LIMIT], const char *folder, const char *name, struct error *error);
 
+// Whether `inner` is below `outer`; both are absolute and without links, as realpath makes them.
+bool path_lies_within(const char *inner, const char *outer);
+
 // Makes a folder and its parents.
 enum status folder_make(const char *path, struct error *error);
 

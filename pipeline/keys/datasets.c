@@ -30,14 +30,6 @@ struct named {
   char root[PATH_LIMIT];
 };
 
-// Whether `inner` is below `outer`; both are absolute and without links.
-static bool lies_within(const char *inner, const char *outer)
-{
-  size_t length = strlen(outer);
-  if (length == 1) return true; // "/"
-  return strncmp(inner, outer, length) == 0 && inner[length] == '/';
-}
-
 static enum status check_pair(const struct named *one, const struct named *other, struct error *error)
 {
   bool apart = strcmp(one->key, other->key) != 0;
@@ -47,9 +39,9 @@ static enum status check_pair(const struct named *one, const struct named *other
                   one->key, other->key);
     return fail(error, BAD_USAGE, "%s names %s twice", one->key, one->root);
   }
-  const struct named *inner = lies_within(one->root, other->root)   ? one
-                              : lies_within(other->root, one->root) ? other
-                                                                    : NULL;
+  const struct named *inner = path_lies_within(one->root, other->root)   ? one
+                              : path_lies_within(other->root, one->root) ? other
+                                                                         : NULL;
   if (!inner) return OK;
   return fail(error, BAD_USAGE, "%s: %s lies within %s%s%s: its images would be %s", inner->key, inner->root,
               inner == one ? other->root : one->root, apart ? " of " : "",
@@ -59,7 +51,7 @@ static enum status check_pair(const struct named *one, const struct named *other
               apart ? "trained on and tested on" : "counted twice");
 }
 
-static const char *const keys[] = {"dataset.train"};
+static const char *const keys[] = {"dataset.train", "dataset.test"};
 enum { KEYS = sizeof keys / sizeof *keys };
 
 static enum status list_folders(struct named **out, size_t *count, const struct config *config, struct error *error)
@@ -113,71 +105,105 @@ static enum status known_root(const struct config *config, const char *key, size
   return status ? fail(error, status, "%s", hidden.text) : OK;
 }
 
-// The dataset of a root, or the manifest's only one where `root` is NULL.
-static enum status read_dataset(struct dataset_found *out, struct db *db, const char *root, struct error *error)
+// What a query of one dataset found; a row of id, fingerprint, name, images.
+static enum status read_dataset(struct dataset_found *out, struct query *query, bool *found, struct error *error)
+{
+  enum status status = OK;
+  *found = query_next(query, &status, error);
+  if (!*found) return status;
+  out->id = query_integer(query, 0);
+  snprintf(out->fingerprint, sizeof out->fingerprint, "%s", query_text(query, 1));
+  snprintf(out->name, sizeof out->name, "%s", query_text(query, 2));
+  out->images = (uint64_t)query_integer(query, 3);
+  if (out->fingerprint[0]) return OK;
+  return fail(error, BAD_DATA, "the scan of dataset %s did not finish: run build/stages/ingest again", out->name);
+}
+
+static enum status dataset_of_root(struct dataset_found *out, struct db *db, const char *root, struct error *error)
 {
   struct query *query = NULL;
+  bool found = false;
   enum status status =
-      query_open(&query, db, "SELECT id, fingerprint, name, images FROM dataset WHERE ?1 IS NULL OR root = ?1", error);
-  if (!status) status = root ? query_bind(query, error, "b", root, strlen(root)) : query_bind(query, error, "n");
-  bool found = !status && query_next(query, &status, error);
-  if (found) {
-    out->id = query_integer(query, 0);
-    snprintf(out->fingerprint, sizeof out->fingerprint, "%s", query_text(query, 1));
-    snprintf(out->name, sizeof out->name, "%s", query_text(query, 2));
-    out->images = (uint64_t)query_integer(query, 3);
-  }
+      query_open(&query, db, "SELECT id, fingerprint, name, images FROM dataset WHERE root = ?", error);
+  if (!status) status = query_bind(query, error, "b", root, strlen(root));
+  if (!status) status = read_dataset(out, query, &found, error);
   query_close(query);
-  if (status) return status;
-  if (!found)
-    return fail(error, BAD_DATA, "%s does not know the dataset %s yet: run build/stages/ingest first", db_path(db),
-                root ? root : "");
-  if (!out->fingerprint[0])
-    return fail(error, BAD_DATA, "the scan of dataset %s did not finish: run build/stages/ingest again", out->name);
-  return OK;
+  if (status || found) return status;
+  return fail(error, BAD_DATA, "%s does not know the dataset %s yet: run build/stages/ingest first", db_path(db), root);
 }
+
+enum status dataset_of(struct dataset_found *out, struct db *db, int64_t id, struct error *error)
+{
+  struct query *query = NULL;
+  bool found = false;
+  enum status status = query_open(&query, db, "SELECT id, fingerprint, name, images FROM dataset WHERE id = ?", error);
+  if (!status) status = query_bind(query, error, "i", id);
+  if (!status) status = read_dataset(out, query, &found, error);
+  query_close(query);
+  if (status || found) return status;
+  return fail(error, BAD_DATA, "%s has no dataset %lld", db_path(db), (long long)id);
+}
+
+#define TRAINED_ON                                                                                                     \
+  "FROM dataset WHERE id NOT IN (SELECT dataset FROM outside_test) OR id IN (SELECT dataset FROM split_dataset)"
 
 static enum status find_only(struct datasets *out, struct db *db, struct error *error)
 {
-  int64_t count = 0;
-  enum status status = db_integer(db, &count, NULL, error, "SELECT count(*) FROM dataset", "");
+  int64_t count = 0, id = 0;
+  enum status status = db_integer(db, &count, NULL, error, "SELECT count(*) " TRAINED_ON, "");
   if (status) return status;
   if (!count) return fail(error, BAD_DATA, "%s holds no dataset yet: run build/stages/ingest first", db_path(db));
   if (count > 1)
     return fail(error, BAD_USAGE, "%s holds %lld datasets: say which by --set dataset.train=DIR", db_path(db),
                 (long long)count);
+  status = db_integer(db, &id, NULL, error, "SELECT id " TRAINED_ON, "");
   out->count = 1;
-  return read_dataset(&out->list[0], db, NULL, error);
+  return status ? status : dataset_of(&out->list[0], db, id, error);
 }
 
 // Two folders with the same bytes under the same names would share their keys, and an image would count twice.
-static enum status check_contents(const struct datasets *datasets, struct error *error)
+static enum status check_contents(const struct datasets *datasets, const char *key, struct error *error)
 {
   for (size_t i = 0; i < datasets->count; i++)
     for (size_t k = 0; k < i; k++) {
       const struct dataset_found *one = &datasets->list[k], *other = &datasets->list[i];
-      if (one->id == other->id) return fail(error, BAD_USAGE, "dataset.train names the folder of %s twice", one->name);
+      if (one->id == other->id) return fail(error, BAD_USAGE, "%s names the folder of %s twice", key, one->name);
       if (!strcmp(one->fingerprint, other->fingerprint))
-        return fail(error, BAD_DATA, "the datasets %s and %s hold the same images: name one of them", one->name,
+        return fail(error, BAD_DATA, "%s: %s and %s hold the same images: name one of them", key, one->name,
                     other->name);
     }
   return OK;
 }
 
-enum status datasets_find(struct datasets *out, struct db *db, const struct config *config, struct error *error)
+static enum status find_each(struct datasets *out, const char *key, struct db *db, const struct config *config,
+                             struct error *error)
 {
-  size_t count = config_list_length(config, "dataset.train");
-  *out = (struct datasets){.count = 0};
+  size_t count = config_list_length(config, key);
+  enum status status = OK;
   if (count > DATASETS_LIMIT)
-    return fail(error, BAD_USAGE, "dataset.train names %zu folders, at most %d are allowed", count, DATASETS_LIMIT);
-  enum status status = count ? OK : find_only(out, db, error);
+    return fail(error, BAD_USAGE, "%s names %zu folders, at most %d are allowed", key, count, DATASETS_LIMIT);
   for (; !status && out->count < count; out->count++) {
     char root[PATH_LIMIT];
-    status = known_root(config, "dataset.train", out->count, root, error);
-    if (!status) status = read_dataset(&out->list[out->count], db, root, error);
+    status = known_root(config, key, out->count, root, error);
+    if (!status) status = dataset_of_root(&out->list[out->count], db, root, error);
   }
   for (size_t i = 0; i < out->count; i++) out->ids[i] = out->list[i].id;
-  return status ? status : check_contents(out, error);
+  return status ? status : check_contents(out, key, error);
+}
+
+enum status datasets_find(struct datasets *out, struct db *db, const struct config *config, struct error *error)
+{
+  *out = (struct datasets){.count = 0};
+  if (config_list_length(config, "dataset.train")) return find_each(out, "dataset.train", db, config, error);
+  enum status status = find_only(out, db, error);
+  out->ids[0] = out->list[0].id;
+  return status;
+}
+
+enum status datasets_find_tests(struct datasets *out, struct db *db, const struct config *config, struct error *error)
+{
+  *out = (struct datasets){.count = 0};
+  return find_each(out, "dataset.test", db, config, error);
 }
 
 void datasets_name(const struct datasets *datasets, char *out, size_t size)

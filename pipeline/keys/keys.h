@@ -55,9 +55,15 @@ enum status dataset_root(const struct config *config, const char *key, size_t in
 // lie one within the other: images would count twice, or be trained on and tested on.
 enum status datasets_check(const struct config *config, struct error *error);
 
-// The datasets of dataset.train, or the manifest's only one where that is unset. BAD_DATA says to ingest first, or that
-// two hold the same images.
+// The datasets of dataset.train, or where that is unset the manifest's only one that is not an outside test. BAD_DATA
+// says to ingest first, or that two hold the same images.
 enum status datasets_find(struct datasets *out, struct db *db, const struct config *config, struct error *error);
+
+// Those of dataset.test, of which there may be none.
+enum status datasets_find_tests(struct datasets *out, struct db *db, const struct config *config, struct error *error);
+
+// The dataset of that id.
+enum status dataset_of(struct dataset_found *out, struct db *db, int64_t id, struct error *error);
 
 // "phone29/train + kaggle64/train", cut to what fits in SUBJECT_LIMIT or so: what a stage's log row names as its
 // subject.

@@ -31,17 +31,18 @@ static int take_lock(int fd)
   }
 }
 
-enum status stage_lock(struct stage *stage, struct error *error)
+// Takes the lock of the stage `name` for this process. *fd is -1 where it could not be opened.
+static enum status lock_name(const struct stage *stage, const char *name, int *fd, struct error *error)
 {
-  const char *name = stage->definition->name;
   char path[PATH_LIMIT], text[32] = "";
+  *fd = -1;
   enum status status = lock_path(stage, name, path, error);
   if (status) return status;
-  stage->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
-  if (stage->lock < 0) return fail_errno(error, "cannot open %s", path);
-  if (take_lock(stage->lock) < 0) {
+  *fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
+  if (*fd < 0) return fail_errno(error, "cannot open %s", path);
+  if (take_lock(*fd) < 0) {
     if (errno != EAGAIN && errno != EACCES) return fail_errno(error, "cannot lock %s", path);
-    ssize_t length = pread(stage->lock, text, sizeof text - 1, 0);
+    ssize_t length = pread(*fd, text, sizeof text - 1, 0);
     text[length > 0 ? length : 0] = '\0';
     long pid = strtol(text, NULL, 10);
     if (pid <= 0) return fail(error, FAILED, "%s is running on this manifest already; wait for it or stop it", name);
@@ -50,9 +51,27 @@ enum status stage_lock(struct stage *stage, struct error *error)
   }
   // Only for the message above: nobody's right depends on it.
   int length = snprintf(text, sizeof text, "%ld\n", (long)getpid());
-  if (ftruncate(stage->lock, 0) < 0 || pwrite(stage->lock, text, (size_t)length, 0) != length)
+  if (ftruncate(*fd, 0) < 0 || pwrite(*fd, text, (size_t)length, 0) != length)
     return fail_errno(error, "cannot write %s", path);
   return OK;
+}
+
+enum status stage_lock(struct stage *stage, struct error *error)
+{
+  return lock_name(stage, stage->definition->name, &stage->lock, error);
+}
+
+enum status stage_hold(struct stage *stage, const char *name, int *held, struct error *error)
+{
+  enum status status = lock_name(stage, name, held, error);
+  if (status) stage_release(held);
+  return status;
+}
+
+void stage_release(int *held)
+{
+  if (*held >= 0) close(*held);
+  *held = -1;
 }
 
 static bool is_locked(const struct stage *stage, const char *name)

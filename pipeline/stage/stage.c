@@ -144,6 +144,13 @@ void stage_resumes(struct stage *stage, const char *what)
   stage_say(stage, "%s: goes on at %s", stage->definition->name, what);
 }
 
+void stage_forget_count(struct stage *stage)
+{
+  stage->images = 0;
+  stage->seconds = 0;
+  stage->counted = false;
+}
+
 void stage_runs_for(struct stage *stage, const char *why)
 {
   snprintf(stage->why, sizeof stage->why, "%s", why);

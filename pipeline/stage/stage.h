@@ -56,6 +56,11 @@ const char *stage_option(const struct stage *stage,
 // True after SIGINT or SIGTERM: finish the step in flight, keep what is done, return INTERRUPTED. Safe in any thread.
 bool stage_interrupted(const struct stage *stage);
 
+// Keeps every other process from running the stage `name` on this manifest while this one does its work, until
+// stage_release(&held). FAILED at once if one runs.
+enum status stage_hold(struct stage *stage, const char *name, int *held, struct error *error);
+void stage_release(int *held);
+
 // A line on stderr, unless --quiet. stage_warn prints always.
 void stage_say(struct stage *stage, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void stage_warn(struct stage *stage, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -65,6 +70,7 @@ struct progress *stage_progress(struct stage *stage, const char *unit, uint64_t 
 void stage_subject(struct stage *stage, const char *subject);
 // Adds up where a stage counts more than once. `seconds` is the working time, start-up left out.
 void stage_count(struct stage *stage, uint64_t images, double seconds);
+void stage_forget_count(struct stage *stage); // of what was done on the way to the stage's own work
 
 // --- the key of derived work -----------------------------------------------------------------------------------------
 

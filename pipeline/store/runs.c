@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "core/mem.h"
+#include "store/runs_parts.h"
 
 // NaN becomes NULL by itself: SQLite stores a NaN as NULL.
 
@@ -122,8 +123,7 @@ static enum status replace_epochs(struct db *db, int64_t id, const struct epoch_
   return status;
 }
 
-// Ends the transaction that db_begin began: commits, or rolls back after a failure.
-static enum status end_transaction(struct db *db, enum status status, struct error *error)
+enum status end_transaction(struct db *db, enum status status, struct error *error)
 {
   if (!status) status = db_commit(db, error);
   if (status) db_rollback(db);
@@ -240,14 +240,20 @@ static enum status insert_metrics(struct db *db, int64_t run, const char *part, 
   return status;
 }
 
+enum status replace_evaluation(struct db *db, int64_t id, const char *part, const struct prediction_row *predictions,
+                               size_t count, const struct metric_row *metrics, size_t metric_count, struct error *error)
+{
+  enum status status = db_run(db, error, "DELETE FROM prediction WHERE run = ? AND part = ?", "it", id, part);
+  if (!status) status = db_run(db, error, "DELETE FROM metric WHERE run = ? AND part = ?", "it", id, part);
+  if (!status) status = insert_predictions(db, id, part, predictions, count, error);
+  return status ? status : insert_metrics(db, id, part, metrics, metric_count, error);
+}
+
 enum status run_set_evaluation(struct db *db, int64_t id, const char *part, const struct prediction_row *predictions,
                                size_t count, const struct metric_row *metrics, size_t metric_count, struct error *error)
 {
   enum status status = db_begin(db, error);
   if (status) return status;
-  status = db_run(db, error, "DELETE FROM prediction WHERE run = ? AND part = ?", "it", id, part);
-  if (!status) status = db_run(db, error, "DELETE FROM metric WHERE run = ? AND part = ?", "it", id, part);
-  if (!status) status = insert_predictions(db, id, part, predictions, count, error);
-  if (!status) status = insert_metrics(db, id, part, metrics, metric_count, error);
+  status = replace_evaluation(db, id, part, predictions, count, metrics, metric_count, error);
   return end_transaction(db, status, error);
 }

@@ -104,4 +104,29 @@ enum status run_set_evaluation(struct db *db, int64_t id, const char *part, cons
                                size_t count, const struct metric_row *metrics, size_t metric_count,
                                struct error *error);
 
+// An outside test: what its row says of it.
+#define OUTSIDE_PREFIX "outside:"
+enum { OUTSIDE_PART_LIMIT = 300 };
+
+struct outside_row {
+  int64_t dataset;
+  const char *part; // OUTSIDE_PREFIX and the dataset's name
+  const char *fingerprint, *weights_sha256;
+  uint64_t images, unknown_images; // unknown: of classes that the run does not know
+};
+
+// What can be asked of an outside test before its images are judged. Texts are cut to what fits, at a whole name.
+struct outside_facts {
+  char unknown_classes[1024], missing_classes[1024]; // names, ", " between them
+  size_t unknown_count, missing_count, class_count;  // class_count: of the run
+  uint64_t same_as_training;                         // images with the same bytes as a training image
+};
+enum status run_outside_facts(struct db *db, int64_t id, int64_t dataset, struct outside_facts *out,
+                              struct error *error);
+
+// Replaces the predictions, metrics and row of an outside test; one transaction.
+enum status run_set_outside(struct db *db, int64_t id, const struct outside_row *row, const struct outside_facts *facts,
+                            const struct prediction_row *predictions, size_t count, const struct metric_row *metrics,
+                            size_t metric_count, struct error *error);
+
 #endif

@@ -41,6 +41,17 @@ static void add_to_bin(struct judgement *judgement, double confidence, int right
   judgement->bins[bin].confidence_sum += confidence;
 }
 
+// What the figures are made of.
+static void count(struct judgement *judgement, const struct prediction_row *row)
+{
+  judgement->known++;
+  judgement->confusion[(size_t)row->label * (size_t)judgement->classes + (size_t)row->predicted]++;
+  judgement->right += row->label_rank == 1;
+  judgement->top3 += row->label_rank <= 3;
+  judgement->loss_sum += row->loss;
+  add_to_bin(judgement, row->confidence, row->label_rank == 1);
+}
+
 void judgement_add(struct judgement *judgement, int64_t image, int label, const float *logits)
 {
   int classes = judgement->classes, top[3] = {-1, -1, -1};
@@ -52,20 +63,17 @@ void judgement_add(struct judgement *judgement, int64_t image, int label, const 
       .image = image,
       .label = label,
       .predicted = top[0],
-      .label_rank = metrics_rank(logits, classes, label),
       .confidence = probabilities[top[0]],
-      .label_confidence = probabilities[label],
-      .loss = fit_cross_entropy(logits, classes, label),
       .second = top[1],
       .third = top[2],
       .second_confidence = top[1] < 0 ? 0 : probabilities[top[1]],
       .third_confidence = top[2] < 0 ? 0 : probabilities[top[2]],
   };
-  judgement->confusion[(size_t)label * (size_t)classes + (size_t)top[0]]++;
-  judgement->right += row->label_rank == 1;
-  judgement->top3 += row->label_rank <= 3;
-  judgement->loss_sum += row->loss;
-  add_to_bin(judgement, row->confidence, row->label_rank == 1);
+  if (label < 0) return;
+  row->label_rank = metrics_rank(logits, classes, label);
+  row->label_confidence = probabilities[label];
+  row->loss = fit_cross_entropy(logits, classes, label);
+  count(judgement, row);
 }
 
 // --- figures ---------------------------------------------------------------------------------------------------------
@@ -100,20 +108,20 @@ static double calibration_error(const struct judgement *judgement)
   double sum = 0;
   for (int b = 0; b < JUDGEMENT_BINS; b++)
     sum += fabs((double)judgement->bins[b].right - judgement->bins[b].confidence_sum);
-  return sum / (double)judgement->images;
+  return sum / (double)judgement->known;
 }
 
 static struct metric_row figure(const char *name, double value, const struct judgement *judgement)
 {
-  struct metric_row row = {.value = value, .low = NAN, .high = NAN, .images = judgement->images};
+  struct metric_row row = {.value = value, .low = NAN, .high = NAN, .images = judgement->known};
   snprintf(row.name, sizeof row.name, "%s", name);
   return row;
 }
 
 static struct metric_row proportion(const char *name, uint64_t hits, const struct judgement *judgement)
 {
-  struct metric_row row = figure(name, (double)hits / (double)judgement->images, judgement);
-  metrics_wilson(hits, judgement->images, &row.low, &row.high);
+  struct metric_row row = figure(name, (double)hits / (double)judgement->known, judgement);
+  metrics_wilson(hits, judgement->known, &row.low, &row.high);
   return row;
 }
 
@@ -131,7 +139,7 @@ enum status judgement_metrics(const struct judgement *judgement, struct metric_r
   struct metric_row *row = out;
   *row++ = proportion("accuracy", judgement->right, judgement);
   *row++ = proportion("top3_accuracy", judgement->top3, judgement);
-  *row++ = figure("loss", judgement->loss_sum / (double)judgement->images, judgement);
+  *row++ = figure("loss", judgement->loss_sum / (double)judgement->known, judgement);
   *row++ = figure("macro_precision", macro.precision, judgement);
   *row++ = figure("macro_recall", macro.recall, judgement);
   *row++ = figure("macro_f1", macro.f1, judgement);

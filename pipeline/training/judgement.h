@@ -21,6 +21,7 @@ enum { JUDGEMENT_METRICS = 10, JUDGEMENT_BINS = 15 };
 struct judgement {
   int classes;
   size_t images, capacity;
+  size_t known;                // of the images: those with a label, which the figures are of
   struct prediction_row *rows; // [images]
   float *probabilities;        // [classes], of the image in hand
   uint64_t *confusion;         // [label, predicted]
@@ -35,10 +36,11 @@ struct judgement {
 enum status judgement_init(struct judgement *judgement, size_t capacity, int classes, struct error *error);
 void judgement_release(struct judgement *judgement);
 
-// At most `capacity` images.
+// At most `capacity` images. A label of -1 (an outside test's class that the net does not know) makes a prediction that
+// no figure counts.
 void judgement_add(struct judgement *judgement, int64_t image, int label, const float *logits);
 
-// All figures of the images so far, which are at least one.
+// All figures of the images with a label so far, which are at least one.
 enum status judgement_metrics(const struct judgement *judgement, struct metric_row out[JUDGEMENT_METRICS],
                               struct error *error);
 

@@ -126,7 +126,7 @@ prepare() { for stage in ingest split resize; do at $stage --quiet "$@"; done >/
   cp -r "$ONE" "$BATS_TEST_TMPDIR/copy"
   at ingest --quiet --set dataset.train+="$BATS_TEST_TMPDIR/copy"
   run -1 at split --set dataset.train+="$BATS_TEST_TMPDIR/copy"
-  has "the datasets one and copy hold the same images"
+  has "one and copy hold the same images"
 }
 
 # The columns of all tables.

@@ -81,11 +81,34 @@ static void test_two_classes_have_no_third(void **state)
   judgement_release(&judgement);
 }
 
+// An image whose class the net does not know is judged, and no figure counts it.
+static void test_unknown_labels_count_nowhere(void **state)
+{
+  (void)state;
+  struct judgement judgement;
+  struct metric_row metrics[JUDGEMENT_METRICS];
+  assert_int_equal(judgement_init(&judgement, 3, 5, NULL), OK);
+  add(&judgement, 10, 0, 0);
+  add(&judgement, 11, -1, 0);
+  add(&judgement, 12, 1, 0);
+  assert_int_equal(judgement.images, 3);
+  assert_int_equal(judgement.known, 2);
+  assert_int_equal(judgement.rows[1].predicted, 0);
+  assert_near(judgement.rows[1].confidence, 8.0 / 12);
+  assert_int_equal(judgement_metrics(&judgement, metrics, NULL), OK);
+  assert_near(value_of(metrics, "accuracy"), 1.0 / 2);
+  assert_near(value_of(metrics, "macro_precision"), (1.0 / 2 + 0) / 2);
+  assert_near(value_of(metrics, "ece"), 8.0 / 12 - 1.0 / 2);
+  assert_int_equal(metrics[0].images, 2);
+  judgement_release(&judgement);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_figures),
       cmocka_unit_test(test_two_classes_have_no_third),
+      cmocka_unit_test(test_unknown_labels_count_nowhere),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
