@@ -89,8 +89,9 @@ $(BUILD)/stages/%: $(BUILD)/stages/%.c.o $(LIB)
 $(BUILD)/helpers/%: $(BUILD)/helpers/%.c.o $(LIB)
 	$(CC) $(LDFLAGS) $< $(LIB) $(LDLIBS) -o $@
 
-# libhdf5 brings two dozen libraries: only programs that use it load them.
+# libhdf5 and libcurl bring two dozen libraries: only programs that use them load those.
 $(BUILD)/helpers/import_weights $(BUILD)/stages/export $(BUILD)/tests/test_hdf5 $(BUILD)/tools/make_weights: LDLIBS += -lhdf5_serial
+$(BUILD)/stages/weights $(BUILD)/tests/test_download: LDLIBS += -lcurl
 
 $(BUILD)/tests/%: $(BUILD)/tests/unit/%.c.o $(LIB)
 	$(CC) $(LDFLAGS) $< $(LIB) $(LDLIBS) -lcmocka -o $@
@@ -163,7 +164,7 @@ tools: $(TOOLS)
 # --- running --------------------------------------------------------------------------------------------------------------
 # The stages in their order. Values reach the script through the environment as they were typed: neither make nor a shell
 # expands a `$` or a quote in them.
-PIPELINE := synth ingest split resize augment train evaluate report
+PIPELINE := synth ingest split resize augment weights train evaluate report
 CONFIG ?= cnn.yaml
 WORK ?= work
 define verbatim

@@ -18,6 +18,7 @@
 struct inputs {
   struct split_found split;
   struct tensor_sets resized, training; // training: where its images come from: resized, or augmented copies
+  struct weights_row initial;
   bool copies;
 };
 
@@ -28,6 +29,7 @@ static enum status find_inputs(struct stage *stage, struct inputs *inputs, struc
   inputs->copies = !strcmp(config_text(config, "augment.mode"), "copies");
   enum status status = split_wanted(&inputs->split, db, config, error);
   if (!status) status = resized_wanted(&inputs->resized, db, config, error);
+  if (!status) status = weights_wanted(&inputs->initial, db, config, error);
   inputs->training = inputs->resized;
   if (!status && inputs->copies) status = augmented_wanted(&inputs->training, db, config, error);
   return status;
@@ -134,6 +136,7 @@ static enum status train(struct stage *stage, struct stage_key *key, struct erro
   enum status status = find_inputs(stage, &inputs, error);
   if (!status) status = settings_precision(stage_config(stage), &training.precision, error);
   if (!status) status = prepare(&training, &network, &inputs, error);
+  training.initial = inputs.initial;
   training.split = inputs.split.id;
   training.dataset = inputs.split.dataset;
   training.tensor_sets = inputs.training.ids;

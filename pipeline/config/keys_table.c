@@ -82,8 +82,11 @@ const struct config_key config_keys[] = {
      "share of its resolution, at most, that every other image loses"},
     {"augment.jpeg", KEY_REAL, 0, 1, 0, NULL, "0", "probability of JPEG's losses, at quality 15 to 85"},
 
-    {"model.name", KEY_CHOICE, 0, 0, 0, CHOICES("seed-cnn"), "seed-cnn", "the network"},
+    {"model.name", KEY_CHOICE, 0, 0, 0, CHOICES("seed-cnn", "resnet50"), "seed-cnn", "the network"},
     {"model.dropout", KEY_REAL, 0, 1, ENDS_OPEN_HIGH, NULL, "0.3", "share of activations dropped in training"},
+    {"model.weights", KEY_LIST, 0, 0, 0, NULL, "none",
+     "what to start from: imagenet, none (drawn) or files in Keras' HDF5 or safetensors; the first that is there"},
+    {"model.weights_url", KEY_TEXT, 0, 0, 0, NULL, "", "where imagenet is downloaded from; unset: Keras' own address"},
 
     {"train.epochs", KEY_INTEGER, 1, 100000, 0, NULL, "10", "passes over the training images"},
     {"train.batch", KEY_INTEGER, 1, 4096, 0, NULL, "64", "images per optimizer step"},

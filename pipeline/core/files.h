@@ -78,6 +78,9 @@ enum status publication_commit(struct publication *file, struct error *error);
 enum status publication_commit_unsynced(struct publication *file, struct error *error);
 void publication_discard(struct publication *file); // harmless on a zeroed or committed publication
 
+// Gives a file that is written and synced another name in its folder, and syncs the folder.
+enum status file_rename(const char *from, const char *to, struct error *error);
+
 // Removes from `folder` what publications of processes that are gone have left. A folder that is not there has none.
 enum status publications_collect(const char *folder, struct error *error);
 

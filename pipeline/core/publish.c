@@ -73,6 +73,12 @@ static enum status sync_folder(const char *path, struct error *error)
   return status;
 }
 
+enum status file_rename(const char *from, const char *to, struct error *error)
+{
+  if (rename(from, to) < 0) return fail_errno(error, "cannot give %s the name %s", from, to);
+  return sync_folder(to, error);
+}
+
 static enum status commit(struct publication *file, bool synced, struct error *error)
 {
   enum status status = OK;

@@ -4,6 +4,7 @@
 //   datasets --+--> split ----------+--> augmented --+
 //              |                    |                |
 //              +--> resized --------+----------------+--> run
+//                                weights ---------------+
 //
 // An arrow: the digest at its start is a pair of the key at its end. A run may train on several datasets
 // (dataset.train); each has a resized set of its own, which any combination uses again.
@@ -26,9 +27,10 @@
 #include "store/runs.h"
 #include "store/splits.h"
 #include "store/tensors.h"
+#include "store/weights.h"
 
 // Raised when a stage makes another result of the same inputs: all of its work is then made anew.
-enum { SPLIT_CODE = 2, RESIZED_CODE = 2, AUGMENTED_CODE = 2, RUN_CODE = 3 };
+enum { SPLIT_CODE = 2, RESIZED_CODE = 2, AUGMENTED_CODE = 2, WEIGHTS_CODE = 1, RUN_CODE = 3 };
 
 enum { DATASETS_LIMIT = 64, SUBJECT_LIMIT = 1024 };
 
@@ -73,6 +75,9 @@ enum status split_key(struct stage_key **out, struct db *db, const struct config
 enum status resized_key(struct stage_key **out, const struct dataset_found *dataset, const struct config *config,
                         struct error *error);
 enum status augmented_key(struct stage_key **out, struct db *db, const struct config *config, struct error *error);
+// Imported weights: `source_sha256` is of the file that they are read from.
+enum status weights_key(struct stage_key **out, const struct config *config, const char *source_sha256,
+                        struct error *error);
 // train.precision counts as what it resolves to on this CPU; train.checkpoint_seconds does not count.
 enum status run_key(struct stage_key **out, struct db *db, const struct config *config, struct error *error);
 
@@ -90,6 +95,10 @@ enum status augmented_wanted(struct tensor_sets *out, struct db *db, const struc
 // The resized images of one dataset.
 enum status resized_of(struct tensor_set *out, const struct dataset_found *dataset, struct db *db,
                        const struct config *config, struct error *error);
+// The weights to start from; out->id is 0 where the list came to none.
+enum { WEIGHTS_WANTED_LIMIT = 2048 };               // of model.weights as text
+bool weights_are_none(const struct config *config); // model.weights is [none]: nothing to look up
+enum status weights_wanted(struct weights_row *out, struct db *db, const struct config *config, struct error *error);
 // A run in any state; `name` (may be NULL) finds it by its name instead.
 enum status run_wanted(struct run_found *out, struct db *db, const struct config *config, const char *name,
                        struct error *error);

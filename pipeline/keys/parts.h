@@ -12,6 +12,9 @@ enum status key_add_key(struct stage_key *key, const char *name, key_maker *make
 // Adds the keys of the resized images of all datasets: "resized images", "resized images 2", ...
 enum status key_add_resized(struct stage_key *key, struct db *db, const struct config *config, struct error *error);
 
+// Adds the digest of the weights to start from, where there are any.
+enum status key_add_weights(struct stage_key *key, struct db *db, const struct config *config, struct error *error);
+
 // Adds all keys of the table that begin with `prefix`, but those in `except` (ends with NULL; may be NULL).
 enum status key_add_section(struct stage_key *key, const char *prefix, const char *const *except,
                             const struct config *config, struct error *error);

@@ -172,6 +172,8 @@ static enum status insert_run(struct db *db, const struct run_row *row, int64_t 
   for (size_t i = 0; i < row->tensor_set_count && !status; i++)
     status = db_run(db, error, "INSERT INTO run_tensor_set (run, ordinal, tensor_set) VALUES (?, ?, ?)", "iii", *id,
                     (int64_t)i, row->tensor_sets[i]);
+  if (!status && row->weights)
+    status = db_run(db, error, "INSERT INTO run_weights (run, weights) VALUES (?, ?)", "ii", *id, row->weights);
   return status;
 }
 

@@ -29,6 +29,7 @@ struct run_row {
   const char *precision, *isa, *host, *versions;
   int threads;
   int64_t parameter_count, trainable_count, epochs_planned;
+  int64_t weights; // that it starts from; 0: they are drawn
 };
 
 // What later stages need to know of a run.

@@ -170,6 +170,38 @@ CREATE TABLE run_tensor_set (
   UNIQUE (run, tensor_set)
 ) STRICT, WITHOUT ROWID;
 
+-- Imported weights (stage weights): the file that was read, and the safetensors file that it became.
+CREATE TABLE weights (
+  id INTEGER PRIMARY KEY,
+  key TEXT NOT NULL UNIQUE,       -- digest of `parameters`
+  parameters TEXT NOT NULL,
+  source_sha256 TEXT NOT NULL, source_bytes INTEGER NOT NULL,
+  source_format TEXT NOT NULL,    -- 'Keras HDF5', 'safetensors'
+  naming TEXT NOT NULL,           -- 'Keras', 'Keras before 2.2.5', 'torchvision'
+  preprocessing TEXT NOT NULL,    -- that belongs to them: 'caffe' is BGR minus (103.939, 116.779, 123.68)
+  ignored TEXT NOT NULL,          -- what else the source holds: 'fc1000'
+  path TEXT NOT NULL UNIQUE,      -- below $(WORK)
+  bytes INTEGER NOT NULL, sha256 TEXT NOT NULL,
+  created_at REAL NOT NULL
+) STRICT;
+
+-- What a configuration's model.weights came to when stage weights last ran.
+CREATE TABLE weights_choice (
+  model TEXT NOT NULL,
+  wanted TEXT NOT NULL,           -- the list, as args.yaml has it
+  item TEXT NOT NULL,             -- the one that was there: 'imagenet', 'none', a path
+  place BLOB,                     -- where the file was found
+  weights INTEGER REFERENCES weights(id), -- NULL: none, a run's weights are drawn
+  chosen_at REAL NOT NULL,
+  PRIMARY KEY (model, wanted)
+) STRICT, WITHOUT ROWID;
+
+-- The imported weights that a run started from; no row: they were drawn.
+CREATE TABLE run_weights (
+  run INTEGER PRIMARY KEY REFERENCES run(id) ON DELETE CASCADE,
+  weights INTEGER NOT NULL REFERENCES weights(id)
+) STRICT;
+
 CREATE TABLE epoch (
   run INTEGER NOT NULL REFERENCES run(id) ON DELETE CASCADE,
   epoch INTEGER NOT NULL CHECK (epoch >= 1),

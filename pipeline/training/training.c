@@ -12,6 +12,7 @@
 #include "core/mem.h"
 #include "core/version.h"
 #include "keys/settings.h"
+#include "models/weights.h"
 #include "training/results.h"
 
 // --- where a run is --------------------------------------------------------------------------------------------------
@@ -109,6 +110,7 @@ static enum status insert_row(struct training *training, const char *yaml, const
       .versions = versions,
       .threads = stage_threads(training->stage),
       .epochs_planned = config_integer(config, "train.epochs"),
+      .weights = training->initial.id,
   };
   count_parameters(training->network->net, &row);
   return run_insert(stage_db(training->stage), &row, &training->run, error);
@@ -257,6 +259,25 @@ static bool epochs_change_the_end_only(const struct training *training)
   return strcmp(config_text(stage_config(training->stage), "train.schedule"), "cosine") != 0;
 }
 
+// The imported weights, over those that were drawn: what the file has not, the head, keeps the latter.
+static enum status load_initial(struct training *training, struct error *error)
+{
+  const struct weights_row *initial = &training->initial;
+  char path[PATH_LIMIT], sha256[DIGEST_TEXT];
+  uint64_t bytes;
+  size_t loaded = 0, all = net_parameter_count(training->network->net);
+  enum status status = weights_file_check(stage_folder(training->stage), initial, error);
+  if (!status) status = path_join(path, stage_folder(training->stage), initial->path, error);
+  if (!status) status = digest_of_file(sha256, &bytes, path, error);
+  if (!status && strcmp(sha256, initial->sha256) != 0)
+    status =
+        fail(error, BAD_DATA, "%s has SHA-256 %.12s..., the manifest says %.12s...: run build/stages/weights again",
+             path, sha256, initial->sha256);
+  if (!status) status = weights_load(path, training->network->net, &loaded, error);
+  if (!status) stage_say(training->stage, "train: %zu of %zu tensors start from %s", loaded, all, initial->path);
+  return status;
+}
+
 static enum status start(struct training *training, const struct run_found *previous, const char *parameters,
                          struct error *error)
 {
@@ -271,7 +292,8 @@ static enum status start(struct training *training, const struct run_found *prev
     stage_warn(training->stage, "%s; training starts anew", why.text);
   }
   net_initialise(training->network->net, (uint64_t)config_integer(stage_config(training->stage), "seed"));
-  return write_history(training, error);
+  enum status status = training->initial.id ? load_initial(training, error) : OK;
+  return status ? status : write_history(training, error);
 }
 
 enum status training_begin(struct training *training, struct error *error)

@@ -15,6 +15,7 @@
 #include "data/loader.h"
 #include "stage/stage.h"
 #include "store/runs.h"
+#include "store/weights.h"
 #include "training/network.h"
 
 struct training {
@@ -28,6 +29,7 @@ struct training {
   const int64_t *tensor_sets;        // of the training images
   size_t tensor_set_count;
   enum net_precision precision;
+  struct weights_row initial; // what a new run starts from; id 0: weights are drawn
   // Found and made.
   int64_t run;
   char name[RUN_NAME_LIMIT];

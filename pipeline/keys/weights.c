@@ -1,0 +1,42 @@
+// The weights that a run starts from.
+#include <string.h>
+
+#include "keys/keys.h"
+#include "keys/parts.h"
+
+bool weights_are_none(const struct config *config)
+{
+  return config_list_length(config, "model.weights") == 1 &&
+         !strcmp(config_list_item(config, "model.weights", 0), "none");
+}
+
+enum status weights_key(struct stage_key **out, const struct config *config, const char *source_sha256,
+                        struct error *error)
+{
+  struct stage_key *key = NULL;
+  enum status status = stage_key_new(&key, WEIGHTS_CODE, error);
+  if (!status) status = stage_key_add_config(key, config, "model.name", error);
+  if (!status) status = stage_key_add(key, "source", source_sha256, error);
+  return key_hand_over(out, key, status, error);
+}
+
+enum status weights_wanted(struct weights_row *out, struct db *db, const struct config *config, struct error *error)
+{
+  char wanted[WEIGHTS_WANTED_LIMIT];
+  bool found = false;
+  *out = (struct weights_row){0};
+  if (weights_are_none(config)) return OK;
+  config_value_text(config, "model.weights", wanted, sizeof wanted);
+  enum status status = weights_chosen(db, config_text(config, "model.name"), wanted, out, &found, error);
+  if (!status && !found)
+    status = fail(error, BAD_DATA, "model.weights %s is not imported yet: run build/stages/weights first", wanted);
+  return status;
+}
+
+enum status key_add_weights(struct stage_key *key, struct db *db, const struct config *config, struct error *error)
+{
+  struct weights_row weights;
+  enum status status = weights_wanted(&weights, db, config, error);
+  if (!status && weights.id) status = stage_key_add(key, "initial weights", weights.sha256, error);
+  return status;
+}
