@@ -7,6 +7,10 @@
 //                            e = g * W^T, kept in a ring of four rows; the depthwise gradient += x by e;
 //                            dx of rows r-1 and r = depthwise of e with the kernel turned by 180 degrees
 //
+// Behind a pool three of four values of g are zeros, in no order that a dense product could skip. Where the kernels
+// can, g is never written out then: both products visit the winners of the windows alone, in fp32 (kernels.h,
+// `winners`).
+//
 // The depthwise kernels make two rows at a time; where the map has one of them only, the other goes to (or is) a row
 // that nobody reads (or zeros).
 #include <stdlib.h>
@@ -27,6 +31,8 @@ struct separable_op {
   void *kernel, *turned;                // depthwise, packed; turned by 180 degrees
   float *turning;                       // [9, C], before packing
   void *forward, *backward;             // the 1x1 kernel, packed
+  bool winners;                         // backward visits the winners alone; its lane holds W's gradient turned round
+  float *rows;                          // W turned round for that: [F + 1, C], the last row zeros
   unsigned char *zeros;                 // a row beside x
   size_t g_at, ring_at, row_at, zip_at; // in scratch, behind d
 };
@@ -39,8 +45,15 @@ static void separable_free(struct op *op)
   free(s->turning);
   free(s->forward);
   free(s->backward);
+  free(s->rows);
   free(s->zeros);
   free(s);
+}
+
+static void turn(size_t rows, size_t columns, const float *from, float *to) // [rows, columns] to [columns, rows]
+{
+  for (size_t i = 0; i < rows; i++)
+    for (size_t j = 0; j < columns; j++) to[j * rows + i] = from[i * columns + j];
 }
 
 static void separable_pack(struct op *op, float *const values[OP_PARAMETERS])
@@ -49,11 +62,14 @@ static void separable_pack(struct op *op, float *const values[OP_PARAMETERS])
   size_t c = s->channels, f = s->filters;
   s->k->depthwise_pack(c, values[0], s->kernel);
   s->k->pack(1, c, f, values[1], f, 1, values[2], s->forward);
-  if (!s->backward) return;
+  if (!s->turned) return;
   for (size_t tap = 0; tap < TAPS; tap++)
     memcpy(s->turning + tap * c, values[0] + (TAPS - 1 - tap) * c, c * sizeof(float));
   s->k->depthwise_pack(c, s->turning, s->turned);
-  s->k->pack(1, f, c, values[1], 1, f, NULL, s->backward);
+  if (s->winners)
+    turn(c, f, values[1], s->rows);
+  else
+    s->k->pack(1, f, c, values[1], 1, f, NULL, s->backward);
 }
 
 static const void *x_row_at(const struct separable_op *s, const void *x, int row)
@@ -98,22 +114,6 @@ static void separable_forward(const struct op *op, const struct op_run *run)
   }
 }
 
-// The gradient by y before pooling, of `rows` rows from `first`, masked by ReLU.
-static unsigned char *gradient_rows(const struct separable_op *s, const struct op_run *run, int first, int rows)
-{
-  if (s->spec.pool) {
-    unsigned char *g = (unsigned char *)run->scratch + s->g_at;
-    size_t at = (size_t)(first / PAIR) * (s->width / 2) * s->filters, bytes = at * dtype_size(s->k->dtype);
-    s->k->unpool(s->width / 2, s->filters, (unsigned char *)run->dy + bytes, (unsigned char *)run->y + bytes,
-                 (uint8_t *)run->saved + at, s->spec.relu, g, g + s->y_row);
-    return g;
-  }
-  unsigned char *g = (unsigned char *)run->dy + (size_t)first * s->y_row;
-  if (s->spec.relu)
-    s->k->relu_gradient((size_t)rows * s->width * s->filters, (unsigned char *)run->y + (size_t)first * s->y_row, g);
-  return g;
-}
-
 static unsigned char *ring_row(const struct separable_op *s, const struct op_run *run, int row)
 {
   if (row < 0 || row >= s->height) return s->zeros;
@@ -139,21 +139,60 @@ static void input_rows(const struct separable_op *s, const struct op_run *run, i
   }
 }
 
+// The gradient by y before pooling, of `rows` rows from `first`, masked by ReLU.
+static unsigned char *gradient_rows(const struct separable_op *s, const struct op_run *run, int first, int rows)
+{
+  if (s->spec.pool) {
+    unsigned char *g = (unsigned char *)run->scratch + s->g_at;
+    size_t at = (size_t)(first / PAIR) * (s->width / 2) * s->filters, bytes = at * dtype_size(s->k->dtype);
+    s->k->unpool(s->width / 2, s->filters, (unsigned char *)run->dy + bytes, (unsigned char *)run->y + bytes,
+                 (uint8_t *)run->saved + at, s->spec.relu, g, g + s->y_row);
+    return g;
+  }
+  unsigned char *g = (unsigned char *)run->dy + (size_t)first * s->y_row;
+  if (s->spec.relu)
+    s->k->relu_gradient((size_t)rows * s->width * s->filters, (unsigned char *)run->y + (size_t)first * s->y_row, g);
+  return g;
+}
+
+// Backward through the 1x1 convolution of a pair of rows: its gradients to the lane, e into the ring.
+static void pointwise_backward(const struct separable_op *s, const struct op_run *run, int first)
+{
+  int rows = pair_rows(s, first);
+  size_t pixels = (size_t)rows * s->width;
+  unsigned char *d = run->scratch, *g = gradient_rows(s, run, first, rows);
+  float *pointwise = run->lane + TAPS * s->channels, *bias = pointwise + s->channels * s->filters;
+  struct rows left = {.base = {d}, .segments = 1, .k = s->channels, .stride = s->channels};
+  depthwise_rows(s, run->x[0], first, d);
+  s->k->column_sums(pixels, s->filters, g, s->filters, bias);
+  s->k->product_transposed(pixels, s->filters, &left, g, s->filters, pointwise, d + s->zip_at);
+  left = (struct rows){.base = {g}, .segments = 1, .k = s->filters, .stride = s->filters};
+  s->k->product(pixels, s->channels, &left, s->backward, false, ring_row(s, run, first), s->channels);
+}
+
+// The same from the winners of the pool.
+static void winners_backward(const struct separable_op *s, const struct op_run *run, int first)
+{
+  size_t windows = s->width / 2, c = s->channels, f = s->filters, at = (size_t)(first / PAIR) * windows * f;
+  size_t bytes = at * dtype_size(s->k->dtype);
+  float *d = run->scratch, *values = (float *)(void *)((unsigned char *)run->scratch + s->g_at);
+  uint32_t *places = (uint32_t *)(void *)((unsigned char *)values + native_aligned(windows * f * sizeof *values));
+  float *pointwise = run->lane + TAPS * c, *bias = pointwise + c * f;
+  const uint8_t *which = (uint8_t *)run->saved + at;
+  const void *around[PAIR + 2];
+  x_rows_around(s, run->x[0], first, around);
+  s->k->depthwise_f32(s->width, c, around, s->kernel, (float *[PAIR]){d, d + s->width * c});
+  s->k->winners(windows, c, f, (unsigned char *)run->dy + bytes, (unsigned char *)run->y + bytes, which, s->spec.relu,
+                values, places, bias);
+  s->k->winners_transposed(windows, c, f, values, places, d, pointwise);
+  s->k->winners_product(windows, c, f, values, which, s->rows, ring_row(s, run, first));
+}
+
 static void separable_backward(const struct op *op, const struct op_run *run)
 {
   const struct separable_op *s = (const struct separable_op *)op;
-  unsigned char *d = run->scratch, *zip = d + s->zip_at;
-  float *pointwise = run->lane + TAPS * s->channels, *bias = pointwise + s->channels * s->filters;
   for (int first = 0; first < s->height; first += PAIR) {
-    int rows = pair_rows(s, first);
-    size_t pixels = (size_t)rows * s->width;
-    unsigned char *g = gradient_rows(s, run, first, rows);
-    struct rows left = {.base = {d}, .segments = 1, .k = s->channels, .stride = s->channels};
-    depthwise_rows(s, run->x[0], first, d);
-    s->k->column_sums(pixels, s->filters, g, s->filters, bias);
-    s->k->product_transposed(pixels, s->filters, &left, g, s->filters, pointwise, zip);
-    left = (struct rows){.base = {g}, .segments = 1, .k = s->filters, .stride = s->filters};
-    s->k->product(pixels, s->channels, &left, s->backward, false, ring_row(s, run, first), s->channels);
+    (s->winners ? winners_backward : pointwise_backward)(s, run, first);
     const void *around[PAIR + 2], *e[PAIR] = {ring_row(s, run, first), ring_row(s, run, first + 1)};
     x_rows_around(s, run->x[0], first, around);
     s->k->depthwise_weights(s->width, s->channels, around, e, run->lane);
@@ -167,7 +206,10 @@ static void separable_gradient(const struct op *op, float *sum, float *const gra
   const struct separable_op *s = (const struct separable_op *)op;
   size_t depthwise = TAPS * s->channels, pointwise = s->channels * s->filters;
   memcpy(gradients[0], sum, depthwise * sizeof *sum);
-  memcpy(gradients[1], sum + depthwise, pointwise * sizeof *sum);
+  if (s->winners)
+    turn(s->filters, s->channels, sum + depthwise, gradients[1]);
+  else
+    memcpy(gradients[1], sum + depthwise, pointwise * sizeof *sum);
   memcpy(gradients[2], sum + depthwise + pointwise, s->filters * sizeof *sum);
 }
 
@@ -187,16 +229,26 @@ static bool covered(const struct op_context *context, const struct separable_spe
   return same && paired && (even || !spec->pool) && native_kernels(context->dtype);
 }
 
+static size_t larger(size_t a, size_t b)
+{
+  return a > b ? a : b;
+}
+
 static void plan_scratch(struct separable_op *s, bool training)
 {
   size_t ring = native_aligned(RING * s->x_row), places = native_aligned(s->width / 2 * s->filters);
-  size_t row = native_aligned(PAIR * s->x_row);
-  s->g_at = native_aligned(PAIR * s->x_row);
-  s->ring_at = s->g_at + native_aligned(PAIR * s->y_row);
+  size_t row = native_aligned(PAIR * s->x_row), g = native_aligned(PAIR * s->y_row);
+  s->g_at = row;
+  if (s->winners) { // d in fp32; for each winner a value and a place
+    s->g_at = native_aligned(PAIR * s->width * s->channels * sizeof(float));
+    g = larger(g, 2 * native_aligned(s->width / 2 * s->filters * sizeof(float)));
+  }
+  s->ring_at = s->g_at + g;
   s->row_at = s->ring_at + (training ? ring : 0);
-  s->zip_at = s->row_at + (training || row > places ? row : places);
+  s->zip_at = s->row_at + (training ? larger(row, places) : places);
   s->op.scratch_bytes = s->zip_at;
-  if (training) s->op.scratch_bytes += s->k->transposed_scratch(PAIR * s->width, s->filters, s->channels);
+  if (training && !s->winners)
+    s->op.scratch_bytes += s->k->transposed_scratch(PAIR * s->width, s->filters, s->channels);
 }
 
 static enum status allocate(struct separable_op *s, bool training, struct error *error)
@@ -204,14 +256,16 @@ static enum status allocate(struct separable_op *s, bool training, struct error 
   size_t taps = TAPS * s->channels, kernel = s->k->depthwise_bytes(s->channels);
   size_t forward = s->k->packed_bytes(1, s->channels, s->filters);
   size_t backward = s->k->packed_bytes(1, s->filters, s->channels);
+  size_t rows = (s->filters + 1) * s->channels;
   s->op.own_bytes = kernel + forward + s->x_row;
   enum status status = mem_aligned(&s->kernel, kernel, 1, "weights", error);
   if (!status) status = mem_aligned(&s->forward, forward, 1, "packed weights", error);
   if (!status) status = mem_aligned((void **)&s->zeros, s->x_row, 1, "a row of zeros", error);
   if (!training || status) return status;
-  s->op.own_bytes += kernel + taps * sizeof(float) + backward;
+  s->op.own_bytes += kernel + taps * sizeof(float) + (s->winners ? rows * sizeof(float) : backward);
   status = mem_aligned(&s->turned, kernel, 1, "weights", error);
   if (!status) status = mem_aligned((void **)&s->turning, taps, sizeof(float), "weights", error);
+  if (!status && s->winners) return mem_aligned((void **)&s->rows, rows, sizeof(float), "weights", error);
   if (!status) status = mem_aligned(&s->backward, backward, 1, "packed weights", error);
   return status;
 }
@@ -231,6 +285,8 @@ enum status native_separable(struct op **out, const struct op_context *context, 
   s->spec = *spec;
   s->height = w->x.h;
   s->width = (size_t)w->x.w, s->channels = (size_t)w->x.c, s->filters = (size_t)spec->filters;
+  s->winners =
+      spec->pool && context->training && s->filters <= WINNER_FILTERS && s->channels % kernels->winner_channels == 0;
   s->x_row = s->width * s->channels * element;
   s->y_row = s->width * s->filters * element;
   s->op.lane_floats = TAPS * s->channels + (s->channels + 1) * s->filters;

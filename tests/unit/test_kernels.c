@@ -207,6 +207,44 @@ static void check_pool(const struct kernels *kernels, struct rng *rng)
   for (int i = 0; i < 2; i++) map_free(&rows[i]), map_free(&back[i]);
 }
 
+// Against the same sums over an unpooled gradient.
+static void check_winners(const struct kernels *kernels, struct rng *rng)
+{
+  size_t w = 1 + rng_below(rng, 40), n = 1 + rng_below(rng, WINNER_FILTERS);
+  size_t k = kernels->winner_channels * (1 + rng_below(rng, 9));
+  struct map gradient = map_new(kernels->dtype, w * n, rng), pooled = map_new(kernels->dtype, w * n, rng);
+  struct map a = map_new(DTYPE_F32, 4 * w * k, rng), kernel = map_new(DTYPE_F32, (n + 1) * k, rng);
+  struct map sum = map_new(DTYPE_F32, n * k, rng), bias = map_new(DTYPE_F32, n, rng);
+  struct map out = map_new(kernels->dtype, 4 * w * k, NULL), values = map_new(DTYPE_F32, w * n, NULL);
+  uint32_t *places = calloc(w * n, sizeof *places);
+  uint8_t *which = calloc(w * n, 1);
+  double *product = calloc(4 * w * k, sizeof *product);
+  for (size_t i = 0; i < w * n; i++) which[i] = (uint8_t)rng_below(rng, 4);
+  memset((float *)kernel.elements + n * k, 0, k * sizeof(float));
+  kernels->winners(w, k, n, gradient.elements, pooled.elements, which, true, values.elements, places, bias.elements);
+  kernels->winners_transposed(w, k, n, values.elements, places, a.elements, sum.elements);
+  kernels->winners_product(w, k, n, values.elements, which, kernel.elements, out.elements);
+  for (size_t f = 0; f < n; f++) {
+    double column = bias.floats[f];
+    for (size_t x = 0; x < w; x++) {
+      if (pooled.floats[x * n + f] <= 0) continue;
+      double value = gradient.floats[x * n + f];
+      size_t pixel = which[x * n + f] / 2 * 2 * w + 2 * x + which[x * n + f] % 2;
+      column += value;
+      for (size_t c = 0; c < k; c++) {
+        product[pixel * k + c] += value * kernel.floats[f * k + c];
+        sum.floats[f * k + c] += (float)(value * a.floats[pixel * k + c]);
+      }
+    }
+    assert_near(kernels, column, map_at(&bias, f));
+  }
+  for (size_t i = 0; i < n * k; i++) assert_near(kernels, sum.floats[i], map_at(&sum, i));
+  for (size_t i = 0; i < 4 * w * k; i++) assert_near(kernels, product[i], map_at(&out, i));
+  free(places), free(which), free(product);
+  map_free(&gradient), map_free(&pooled), map_free(&a), map_free(&kernel);
+  map_free(&sum), map_free(&bias), map_free(&out), map_free(&values);
+}
+
 static void check_elements(const struct kernels *kernels, struct rng *rng)
 {
   size_t n = 1 + rng_below(rng, 100);
@@ -273,6 +311,10 @@ static void test_pool(void **state)
 {
   (void)state, for_each_table(check_pool);
 }
+static void test_winners(void **state)
+{
+  (void)state, for_each_table(check_winners);
+}
 static void test_elements(void **state)
 {
   (void)state, for_each_table(check_elements);
@@ -294,9 +336,9 @@ static void test_selection(void **state)
 int main(void)
 {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_product),   cmocka_unit_test(test_transposed), cmocka_unit_test(test_depthwise),
-      cmocka_unit_test(test_pool),      cmocka_unit_test(test_elements),   cmocka_unit_test(test_dropout_mask),
-      cmocka_unit_test(test_selection),
+      cmocka_unit_test(test_product), cmocka_unit_test(test_transposed), cmocka_unit_test(test_depthwise),
+      cmocka_unit_test(test_pool),    cmocka_unit_test(test_elements),   cmocka_unit_test(test_dropout_mask),
+      cmocka_unit_test(test_winners), cmocka_unit_test(test_selection),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

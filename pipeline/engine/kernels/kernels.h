@@ -18,6 +18,7 @@
 #include "engine/tensor.h"
 
 enum { KERNEL_SEGMENTS = 8 }; // rows of a convolution kernel, at most
+enum { WINNER_FILTERS = 64 }; // of `winners` below, at most
 
 // The left factor of a product: M rows that the network's feature maps hold already. Row m is the concatenation of
 // `segments` runs of `k` elements, run s at base[s] + m * stride. A 1x1 convolution has one run (a pixel's channels); a
@@ -57,6 +58,8 @@ struct kernels {
   // Two rows of a depthwise 3x3 convolution, stride 1: out[0] and out[1], [w, c] each, from the four input rows [w, c]
   // above, at and below them (zeros beside them). Backward data is the same with the kernel turned by 180 degrees.
   void (*depthwise)(size_t w, size_t c, const void *const rows[4], const void *packed, void *const out[2]);
+  // The same with `out` in fp32 whatever the dtype.
+  void (*depthwise_f32)(size_t w, size_t c, const void *const rows[4], const void *packed, float *const out[2]);
   // sum[9, c] += the weight gradient of the two output rows.
   void (*depthwise_weights)(size_t w, size_t c, const void *const rows[4], const void *const gradients[2], float *sum);
 
@@ -65,6 +68,20 @@ struct kernels {
   // Its gradient, zero where the pooled value is not positive if relu: the pool's input went through one.
   void (*unpool)(size_t w, size_t c, const void *gradient, const void *pooled, const uint8_t *which, bool relu,
                  void *top, void *bottom);
+
+  // Backward through y = pool(ReLU(A * kernel + bias)), two rows of 2w pixels at a time, without unpooling: of the four
+  // pixels of a window one has a gradient, for each of n <= WINNER_FILTERS filters another. k is a multiple of
+  // `winner_channels`. First, values[w, n]: the gradient of each winner, zero where the pooled value is not positive if
+  // relu; places[w, n]: where its row of A[4w, k] begins, in elements; bias[n] += the sum of its values.
+  size_t winner_channels;
+  void (*winners)(size_t w, size_t k, size_t n, const void *gradient, const void *pooled, const uint8_t *which,
+                  bool relu, float *values, uint32_t *places, float *bias);
+  // sum[n, k] += the gradient of the kernel turned round, from A[4w, k] in fp32.
+  void (*winners_transposed)(size_t w, size_t k, size_t n, const float *values, const uint32_t *places, const float *a,
+                             float *sum);
+  // out[4w, k] = the gradient of A, from the kernel turned round: [n, k] and a row of zeros behind it, in fp32.
+  void (*winners_product)(size_t w, size_t k, size_t n, const float *values, const uint8_t *which, const float *kernel,
+                          void *out);
 
   // out = a + b, times 1 / (1 - rate) where mask is 255 and 0 where it is 0 (mask NULL: the sum). b may be NULL.
   void (*add_dropout)(size_t n, const void *a, const void *b, const uint8_t *mask, float scale, void *out);
