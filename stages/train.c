@@ -48,6 +48,7 @@ static enum status open_loaders(struct training *training, const struct inputs *
       .part = "train",
       .augment = online ? &recipe : NULL,
       .seed = (uint64_t)config_integer(config, "seed"),
+      .mixup = (float)config_real(config, "train.mixup"),
       .verify = true,
   };
   enum status status = loader_open(&training->train, stage_db(stage), stage_folder(stage), &options, error);
@@ -55,6 +56,7 @@ static enum status open_loaders(struct training *training, const struct inputs *
   options.tensor_set_count = inputs->resized.count;
   options.part = "val";
   options.augment = NULL;
+  options.mixup = 0;
   options.verify = inputs->copies; // else they are the same sets
   if (!status) status = loader_open(&training->validation, stage_db(stage), stage_folder(stage), &options, error);
   return status;

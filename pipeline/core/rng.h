@@ -12,7 +12,16 @@
 #include <stdint.h>
 
 // What the numbers are for; two purposes never share numbers. Append only: the values are part of every result.
-enum rng_purpose { RNG_INITIALISE = 1, RNG_SHUFFLE = 2, RNG_SPLIT = 3, RNG_AUGMENT = 4, RNG_DROPOUT = 5, RNG_TEST = 6, RNG_SYNTH = 7 };
+enum rng_purpose {
+  RNG_INITIALISE = 1,
+  RNG_SHUFFLE = 2,
+  RNG_SPLIT = 3,
+  RNG_AUGMENT = 4,
+  RNG_DROPOUT = 5,
+  RNG_TEST = 6,
+  RNG_SYNTH = 7,
+  RNG_MIXUP = 8
+};
 
 struct rng {
   uint32_t key[2];

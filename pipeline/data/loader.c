@@ -1,6 +1,7 @@
 #include "data/loader.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,9 +11,12 @@
 #include "core/digest.h"
 #include "core/files.h"
 #include "core/mem.h"
+#include "core/rng.h"
+#include "image/pixels.h"
 #include "store/tensorfile.h"
 #include "store/tensors.h"
 
+enum { MIXUP_SIDE = 256 }; // an image on the stack
 enum { FAULT_BLOCK = 64 << 10 };
 
 struct shard {
@@ -48,6 +52,7 @@ struct loader {
   size_t *backdrops; // [backdrop_count]: images without a hand, to stand behind others
   size_t backdrop_count;
   uint64_t seed;
+  float mixup;
 };
 
 // --- files -----------------------------------------------------------------------------------------------------------
@@ -313,7 +318,10 @@ enum status loader_open(struct loader **out, struct db *db, const char *folder, 
     loader->augmented = options->augment && !augment_recipe_is_off(options->augment);
     if (loader->augmented) loader->recipe = *options->augment;
     loader->seed = options->seed;
+    loader->mixup = options->mixup;
     status = find_backdrops(loader, db, options->split, error);
+    if (!status && loader->mixup > 0 && loader->side > MIXUP_SIDE)
+      status = fail(error, BAD_USAGE, "mixup is for images of at most %d pixels, not %d", MIXUP_SIDE, loader->side);
   }
   if (status) {
     loader_close(loader);
@@ -404,7 +412,7 @@ static const uint8_t *backdrop_of(const struct loader *loader, const struct augm
   return source_of(loader, 0, loader->backdrops[(size_t)parameters->background_seed % loader->backdrop_count]);
 }
 
-void loader_fetch(const struct loader *loader, uint64_t epoch, size_t index, uint8_t *pixels)
+static void fetch_alone(const struct loader *loader, uint64_t epoch, size_t index, uint8_t *pixels)
 {
   const uint8_t *source = source_of(loader, epoch, index);
   if (loader->augmented) {
@@ -418,6 +426,45 @@ void loader_fetch(const struct loader *loader, uint64_t epoch, size_t index, uin
   // The kernel maps pages around a fault in blocks: what it mapped for us is what has to be given back. A
   // neighbour's page that goes with them is mapped again when it is needed.
   if (loader->release_pages) advise(loader, source, FAULT_BLOCK, MADV_DONTNEED);
+}
+
+// Jöhnk's way to Beta(alpha, alpha): quick for alpha up to 2.
+static double beta(struct rng *rng, double alpha)
+{
+  for (int tries = 0; tries < 1000; tries++) {
+    double a = pow((double)rng_uniform(rng, 0, 1), 1 / alpha), b = pow((double)rng_uniform(rng, 0, 1), 1 / alpha);
+    if (a + b > 0 && a + b <= 1) return a / (a + b);
+  }
+  return 0;
+}
+
+struct loader_mix loader_mix(const struct loader *loader, uint64_t epoch, size_t index)
+{
+  struct loader_mix mix = {index, MIXUP_UNIT};
+  if (loader->mixup <= 0) return mix;
+  struct rng rng = rng_at(loader->seed, RNG_MIXUP, loader->numbers[index], epoch);
+  mix.other = rng_below(&rng, (uint32_t)loader->images);
+  int share = (int)lround(beta(&rng, (double)loader->mixup) * MIXUP_UNIT);
+  mix.share = share > MIXUP_UNIT / 2 ? share : MIXUP_UNIT - share;
+  return mix;
+}
+
+void loader_fetch(const struct loader *loader, uint64_t epoch, size_t index, uint8_t *pixels)
+{
+  struct loader_mix mix = loader_mix(loader, epoch, index);
+  fetch_alone(loader, epoch, index, pixels);
+  if (mix.share == MIXUP_UNIT) return;
+  uint8_t other[MIXUP_SIDE * MIXUP_SIDE * 3];
+  fetch_alone(loader, epoch, mix.other, other);
+  pixel_kernels()->blend(other, MIXUP_UNIT - mix.share, loader->row_bytes, pixels);
+}
+
+static float mix_for_fit(void *self, uint64_t epoch, size_t index, int32_t *other)
+{
+  const struct loader *loader = self;
+  struct loader_mix mix = loader_mix(loader, epoch, index);
+  *other = loader->labels[mix.other];
+  return (float)mix.share / MIXUP_UNIT;
 }
 
 static void fetch_for_fit(void *self, uint64_t epoch, size_t index, void *pixels)
@@ -438,6 +485,7 @@ struct fit_data loader_fit_data(struct loader *loader)
       .images = loader->images,
       .labels = loader->labels,
       .fetch = fetch_for_fit,
+      .mix = loader->mixup > 0 ? mix_for_fit : NULL,
       .expect = loader->release_pages ? expect_for_fit : NULL,
   };
 }

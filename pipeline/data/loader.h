@@ -28,7 +28,8 @@ struct loader_options {
   int64_t split;                        // whose classes the labels are
   const char *part;                     // "train", "val", "test"; NULL: all images of the tensor sets that are ok
   const struct augment_recipe *augment; // NULL: none; copied
-  uint64_t seed;                        // of the augmentation
+  uint64_t seed;                        // of the augmentation, and of mixup
+  float mixup;                          // alpha of mixup; 0: none
   bool verify; // compare each file's SHA-256 with its row, if the sets have at most LOADER_DIGEST_LIMIT bytes
 };
 
@@ -54,8 +55,18 @@ uint64_t loader_image_number(const struct loader *loader, size_t index);
 // photograph is training image number background_seed % n of the n of class LOADER_BACKDROP_CLASS.
 struct augment_parameters loader_parameters(const struct loader *loader, uint64_t epoch, size_t index);
 
+// Mixup: the image that is mixed into `index` in `epoch`, and how much of it all `index` is: MIXUP_UNIT, where it
+// stands alone, or at least half of that.
+enum { MIXUP_UNIT = 256 };
+struct loader_mix {
+  size_t other;
+  int share;
+};
+struct loader_mix loader_mix(const struct loader *loader, uint64_t epoch, size_t index);
+
 // [side, side, 3] of an image as it is seen in `epoch` (from 1): of K copies, copy 1 + (epoch - 1) % K; on
-// the fly, the augmentation of variant `epoch`. Safe in any thread; does not allocate.
+// the fly, the augmentation of variant `epoch`; mixed with another that is seen likewise. Safe in any thread; does not
+// allocate.
 void loader_fetch(const struct loader *loader, uint64_t epoch, size_t index, uint8_t *pixels);
 struct fit_data loader_fit_data(struct loader *loader); // for fit(); valid while the loader is open
 

@@ -86,7 +86,8 @@ struct fitting {
   int classes;
   size_t steps; // of an epoch
   uint32_t *order;
-  int32_t *labels;
+  int32_t *labels, *others; // [batch]
+  float *shares;            // [batch]
   float *logits;
   double checkpointed; // when the last checkpoint was made
 };
@@ -138,15 +139,30 @@ static enum status step_failed(const struct fitting *f, enum status status, stru
               f->progress->epoch + 1, (unsigned long long)f->progress->step + 1, inner.text);
 }
 
+static struct net_target target_of(const struct fitting *f, const uint32_t *indices, size_t n)
+{
+  const struct fit_data *train = f->train;
+  uint64_t epoch = (uint64_t)f->progress->epoch + 1;
+  struct net_target target = {.labels = f->labels, .label_smoothing = f->options->label_smoothing};
+  for (size_t i = 0; i < n; i++) f->labels[i] = train->labels[indices[i]];
+  if (!train->mix) return target;
+  for (size_t i = 0; i < n; i++) {
+    f->others[i] = f->labels[i];
+    f->shares[i] = train->mix(train->self, epoch, indices[i], &f->others[i]);
+  }
+  target.others = f->others;
+  target.shares = f->shares;
+  return target;
+}
+
 // One step with the images order[first ... first + n - 1].
 static enum status train_batch(struct fitting *f, size_t first, size_t n, struct error *error)
 {
   struct fit_progress *progress = f->progress;
   const uint32_t *indices = f->order + first;
-  for (size_t i = 0; i < n; i++) f->labels[i] = f->train->labels[indices[i]];
   struct batch_view view = {f->train, (uint64_t)progress->epoch + 1, indices};
   struct net_input input = {&view, fetch_from_view};
-  struct net_target target = {f->labels, f->options->label_smoothing};
+  struct net_target target = target_of(f, indices, n);
   double loss = 0;
   enum status status = net_train(f->net, &input, &target, n, progress->step, &loss, f->logits, error);
   float lr = schedule_lr(&f->options->schedule, progress->step, f->steps);
@@ -219,7 +235,9 @@ static enum status validate(struct fitting *f, struct epoch_figures *figures, st
   figures->val_loss = figures->val_accuracy = NAN;
   if (!has_validation(f)) return OK;
   struct validation sums = {.fitting = f};
+  optimizer_swap_average(f->optimizer);
   enum status status = fit_predict(f->net, f->validation, (size_t)f->options->batch, validate_batch, &sums, error);
+  optimizer_swap_average(f->optimizer);
   if (status == INTERRUPTED) return stop_here(f, error);
   figures->val_loss = sums.loss_sum / (double)f->validation->images;
   figures->val_accuracy = (double)sums.correct / (double)f->validation->images;
@@ -303,6 +321,8 @@ enum status fit(struct net *net, struct optimizer *optimizer, const struct fit_d
   enum status status = check_start(&f, error);
   if (!status) status = mem_zeroed((void **)&f.order, train->images, sizeof *f.order, "the order of images", error);
   if (!status) status = mem_zeroed((void **)&f.labels, batch, sizeof *f.labels, "labels of a batch", error);
+  if (!status) status = mem_zeroed((void **)&f.others, batch, sizeof *f.others, "labels of a batch", error);
+  if (!status) status = mem_zeroed((void **)&f.shares, batch, sizeof *f.shares, "shares of a batch", error);
   if (!status) status = mem_aligned((void **)&f.logits, batch * (size_t)f.classes, sizeof *f.logits, "logits", error);
   while (!status && progress->epoch < options->epochs && !patience_is_out(&f)) {
     status = train_epoch(&f, error);
@@ -310,6 +330,8 @@ enum status fit(struct net *net, struct optimizer *optimizer, const struct fit_d
   }
   free(f.order);
   free(f.labels);
+  free(f.others);
+  free(f.shares);
   free(f.logits);
   return status;
 }

@@ -20,6 +20,9 @@ struct fit_data {
   size_t images;
   const int32_t *labels; // [images]
   void (*fetch)(void *self, uint64_t epoch, size_t index, void *pixels);
+  // Of an image that fetch mixes with another: the share of its own label, at least 0.5, and the other's label; 1 for
+  // one that stands alone. NULL: all do.
+  float (*mix)(void *self, uint64_t epoch, size_t index, int32_t *other);
   void (*expect)(void *self, uint64_t epoch, const uint32_t *indices,
                  size_t n); // come next: read ahead; may be NULL
 };
@@ -39,7 +42,7 @@ struct epoch_figures {
   int epoch; // from 1
   double train_loss,
       train_accuracy;                // over the epoch, with dropout and augmentation on, as Keras reports them
-  double val_loss, val_accuracy;     // NaN without validation data
+  double val_loss, val_accuracy;     // NaN without validation data; of the averaged weights if there are any
   double lr;                         // of the last step
   double seconds, images_per_second; // of the epoch; of its training alone
 };
@@ -60,9 +63,10 @@ struct fit_progress {
 
 // `epoch` is called after each epoch's validation, with *progress standing at the next epoch's start; `best`
 // says that the weights are the best so far (higher validation accuracy, then lower loss; without validation
-// data, the latest). It is to publish the best weights first and the checkpoint after them: whoever resumes
-// from a checkpoint finds the best weights that belong to it. `checkpoint` is called within an epoch. Both
-// may fail, which ends training with that error.
+// data, the latest). Where the optimizer averages, the averages are what was validated and what is best; the net has
+// the weights themselves (optimizer_swap_average). It is to publish the best weights first and the checkpoint after
+// them: whoever resumes from a checkpoint finds the best weights that belong to it. `checkpoint` is called within an
+// epoch. Both may fail, which ends training with that error.
 struct fit_callbacks {
   void *self;
   enum status (*epoch)(void *self, const struct epoch_figures *figures, bool best, const struct fit_progress *progress,

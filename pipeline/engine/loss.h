@@ -10,4 +10,9 @@
 double loss_cross_entropy(const float *logits, int classes, int32_t label, float smoothing, float scale,
                           float *dlogits);
 
+// The same for an image that is mixed of two (Zhang et al., "mixup: Beyond Empirical Risk Minimization", ICLR 2018):
+// share times one-hot(label) + (1 - share) times one-hot(other) in the place of one-hot(label).
+double loss_cross_entropy_mixed(const float *logits, int classes, int32_t label, int32_t other, float share,
+                                float smoothing, float scale, float *dlogits);
+
 #endif

@@ -145,6 +145,9 @@ struct net_input {
 struct net_target {
   const int32_t *labels; // [N] class ordinals
   float label_smoothing; // 0: none; target = (1 - s) * one-hot + s / classes
+  // Of images that are mixed of two: the other's label, and the share of `labels`. Both NULL: none is.
+  const int32_t *others; // [N]
+  const float *shares;   // [N] 0..1
 };
 
 // One forward and backward pass over n <= batch images. dropout masks come from (seed, step, index). Fills

@@ -72,8 +72,10 @@ static void train_image(struct net *net, const struct net_input *input, const st
   const float *row = value_map(net, worker, net->logits);
   float *dlogits = (float *)(void *)(worker->arena + net->values[net->logits].gradient_offset);
   if (logits) memcpy(logits + image * (size_t)net->classes, row, (size_t)net->classes * sizeof *row);
+  int32_t label = target->labels[image], other = target->others ? target->others[image] : label;
+  float share = target->shares ? target->shares[image] : 1;
   net->losses[image] =
-      loss_cross_entropy(row, net->classes, target->labels[image], target->label_smoothing, 1 / (float)n, dlogits);
+      loss_cross_entropy_mixed(row, net->classes, label, other, share, target->label_smoothing, 1 / (float)n, dlogits);
   backward(net, thread, image, step_number);
 }
 
@@ -86,14 +88,20 @@ static enum status check_call(const struct net *net, size_t n, struct error *err
   return fail(error, BAD_USAGE, "%s: %zu images: from 1 to %d were planned", net->name, n, net->options.batch);
 }
 
+static enum status check_labels(const struct net *net, const int32_t *labels, size_t n, struct error *error)
+{
+  for (size_t i = 0; i < n; i++)
+    if (labels[i] < 0 || labels[i] >= net->classes)
+      return fail(error, BAD_DATA, "%s: label %d of image %zu: from 0 to %d is allowed", net->name, labels[i], i,
+                  net->classes - 1);
+  return OK;
+}
+
 static enum status check_target(const struct net *net, const struct net_target *target, size_t n, struct error *error)
 {
   if (!net->options.training) return fail(error, BAD_USAGE, "%s: planned for inference only", net->name);
-  for (size_t i = 0; i < n; i++)
-    if (target->labels[i] < 0 || target->labels[i] >= net->classes)
-      return fail(error, BAD_DATA, "%s: label %d of image %zu: from 0 to %d is allowed", net->name, target->labels[i],
-                  i, net->classes - 1);
-  return OK;
+  enum status status = check_labels(net, target->labels, n, error);
+  return status || !target->others ? status : check_labels(net, target->others, n, error);
 }
 
 // Whether the step's own parameters do.

@@ -6,7 +6,7 @@
 
 #include "core/mem.h"
 
-enum { BLOCK = 4096, SLOTS = 2 }; // elements that one thread updates at a time
+enum { BLOCK = 4096, SLOTS = 3 }; // elements that one thread updates at a time
 
 struct state {
   float *slots[SLOTS];
@@ -84,13 +84,20 @@ void optimizer_free(struct optimizer *optimizer)
   free(optimizer);
 }
 
-int optimizer_slots(const struct optimizer *optimizer)
+// Without the average's, which comes after them.
+static int own_slots(const struct optimizer *optimizer)
 {
   return optimizer->options.kind == OPTIMIZER_SGD ? 1 : 2;
 }
 
+int optimizer_slots(const struct optimizer *optimizer)
+{
+  return own_slots(optimizer) + (optimizer->options.ema > 0);
+}
+
 const char *optimizer_slot_name(const struct optimizer *optimizer, int slot)
 {
+  if (slot == own_slots(optimizer)) return "ema";
   if (optimizer->options.kind == OPTIMIZER_SGD) return "momentum";
   return slot == 0 ? "m" : "v";
 }
@@ -124,6 +131,20 @@ static void adam_block(const struct update *u, size_t n, float *restrict w, cons
     v[i] += (gradient * gradient - v[i]) * (1 - u->beta2);
     w[i] = shrunk - u->lr * m[i] / (sqrtf(v[i]) + u->epsilon);
   }
+}
+
+static void average_block(float share, size_t n, const float *restrict w, float *restrict average)
+{
+#pragma omp simd
+  for (size_t i = 0; i < n; i++) average[i] += (w[i] - average[i]) * share;
+}
+
+// How much of the average the latest weights become.
+static float average_share(float decay, uint64_t step)
+{
+  if (step == 1) return 1;
+  double warm = (1 + (double)step) / (10 + (double)step);
+  return (float)(1 - (warm < (double)decay ? warm : (double)decay));
 }
 
 static struct update update_of(const struct optimizer_options *options, uint64_t step, float lr, bool is_kernel)
@@ -175,6 +196,9 @@ static void update_block(const struct optimizer *optimizer, const struct block *
     sgd_block(&update, block->count, w, g, state->slots[0] + block->first);
   else
     adam_block(&update, block->count, w, g, state->slots[0] + block->first, state->slots[1] + block->first);
+  if (optimizer->options.ema > 0)
+    average_block(average_share(optimizer->options.ema, step), block->count, w,
+                  state->slots[own_slots(optimizer)] + block->first);
 }
 
 enum status optimizer_step(struct optimizer *optimizer, uint64_t step, float lr, int threads, struct error *error)
@@ -185,4 +209,19 @@ enum status optimizer_step(struct optimizer *optimizer, uint64_t step, float lr,
   for (size_t b = 0; b < optimizer->block_count; b++) update_block(optimizer, &optimizer->blocks[b], step, lr);
   net_parameters_changed(optimizer->net);
   return OK;
+}
+
+void optimizer_swap_average(struct optimizer *optimizer)
+{
+  if (optimizer->options.ema <= 0) return;
+  for (size_t p = 0; p < optimizer->count; p++) {
+    const struct parameter *parameter = net_parameter(optimizer->net, p);
+    float *average = optimizer->states[p].slots[own_slots(optimizer)];
+    for (size_t i = 0; average && i < parameter->count; i++) {
+      float kept = parameter->value[i];
+      parameter->value[i] = average[i];
+      average[i] = kept;
+    }
+  }
+  net_parameters_changed(optimizer->net);
 }

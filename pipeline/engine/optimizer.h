@@ -15,6 +15,7 @@ struct optimizer_options {
   float momentum;              // SGD
   float beta1, beta2, epsilon; // Adam, AdamW
   float weight_decay;          // SGD, Adam: added to the gradient (L2); AdamW: decoupled. Kernels only, not biases.
+  float ema;                   // decay of an exponential moving average of the weights (Polyak averaging); 0: none
 };
 
 struct optimizer;
@@ -27,8 +28,13 @@ void optimizer_free(struct optimizer *optimizer);
 // changed, if a gradient is not finite. Calls net_parameters_changed.
 enum status optimizer_step(struct optimizer *optimizer, uint64_t step, float lr, int threads, struct error *error);
 
-// State for checkpoints: `slots` arrays (momentum; or m and v) per parameter of the net, of the parameter's
-// shape. "m", "v", "momentum".
+// Exchanges the trainable weights with their averages; a second time brings them back. Nothing without options.ema. The
+// average follows the weights with min(ema, (1 + step) / (10 + step)), so that it soon forgets where they began; after
+// the first step it is they.
+void optimizer_swap_average(struct optimizer *optimizer);
+
+// State for checkpoints: `slots` arrays (momentum; or m and v; then ema) per parameter of the net, of the parameter's
+// shape. "m", "v", "momentum", "ema".
 int optimizer_slots(const struct optimizer *optimizer);
 const char *optimizer_slot_name(const struct optimizer *optimizer, int slot);
 float *optimizer_slot(struct optimizer *optimizer, size_t parameter, int slot); // NULL for a frozen parameter

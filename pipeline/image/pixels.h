@@ -107,6 +107,9 @@ struct pixel_kernels {
   // of 8 by 8 transformed, rounded to multiples of the tables' steps, and transformed back.
   void (*recompress)(const struct pixel_quantisation *tables, uint8_t *pixels, int width, int height);
 
+  // n bytes: share / 256 of `other`, the rest of what was there.
+  void (*blend)(const uint8_t *other, int32_t share, size_t n, uint8_t *bytes);
+
   // The first `count` pixels, 1 to PIXEL_CHUNK, rounded and clamped to bytes.
   void (*store)(const struct pixel_chunk *chunk, int count, uint8_t *out);
 };

@@ -90,6 +90,7 @@ struct optimizer_options settings_optimizer(const struct config *config)
       .beta2 = real(config, "train.beta2"),
       .epsilon = real(config, "train.epsilon"),
       .weight_decay = real(config, "train.weight_decay"),
+      .ema = real(config, "train.ema"),
   };
 }
 

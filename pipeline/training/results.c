@@ -40,12 +40,13 @@ enum status results_csv(const char *path, const struct epoch_figures *history, s
 
 // --- the line of an epoch --------------------------------------------------------------------------------------------
 
-void results_epoch_line(char *out, size_t size, const struct epoch_figures *figures, int epochs, bool best)
+void results_epoch_line(char *out, size_t size, const struct epoch_figures *figures, int epochs, bool best,
+                        bool averaged)
 {
-  char validation[96] = "";
+  char validation[128] = "";
   if (!isnan(figures->val_accuracy))
-    snprintf(validation, sizeof validation, "  val loss %.3f  val accuracy %.4f%s", figures->val_loss,
-             figures->val_accuracy, best ? " best" : "");
+    snprintf(validation, sizeof validation, "  val loss %.3f  val accuracy %.4f%s%s", figures->val_loss,
+             figures->val_accuracy, best ? " best" : "", averaged ? " (averaged weights)" : "");
   snprintf(out, size, "epoch %d/%d  loss %.3f  accuracy %.4f%s  %.0f images/s  %.1f s", figures->epoch, epochs,
            figures->train_loss, figures->train_accuracy, validation, figures->images_per_second, figures->seconds);
 }

@@ -15,7 +15,9 @@
 enum status results_csv(const char *path, const struct epoch_figures *history, size_t epochs, struct error *error);
 
 // "epoch 3/10  loss 1.234  accuracy 0.612  val loss 1.001  val accuracy 0.660  142 images/s  49 s"
-void results_epoch_line(char *out, size_t size, const struct epoch_figures *figures, int epochs, bool best);
+// `averaged`: the validation is of averaged weights.
+void results_epoch_line(char *out, size_t size, const struct epoch_figures *figures, int epochs, bool best,
+                        bool averaged);
 
 // Layers, shapes, parameters, and what a layer is connected to where that is not simply the one before it.
 void results_summary(FILE *out, const struct net *net);

@@ -384,11 +384,14 @@ static enum status on_epoch(void *self, const struct epoch_figures *figures, boo
   struct training *training = self;
   char line[256];
   enum status status = append_figures(&training->state, figures, progress, error);
+  if (best) optimizer_swap_average(training->optimizer);
   if (!status && best) status = save(training, training->best, NULL, error);
+  if (best) optimizer_swap_average(training->optimizer);
   if (!status) status = save(training, training->last, training->optimizer, error);
   if (!status) status = write_history(training, error);
   int epochs = (int)config_integer(stage_config(training->stage), "train.epochs");
-  results_epoch_line(line, sizeof line, figures, epochs, best);
+  bool averaged = config_real(stage_config(training->stage), "train.ema") > 0;
+  results_epoch_line(line, sizeof line, figures, epochs, best, averaged);
   if (training->bar) progress_stop(training->bar);
   training->bar = NULL;
   if (!status) stage_say(training->stage, "%s", line);

@@ -100,7 +100,7 @@ static enum status job_step(struct job *job, uint64_t step, struct error *error)
   struct net_input input = {job->feed, feed_fetch};
   job->feed->step = step;
   if (!job->optimizer) return net_infer(job->net, &input, batch, job->logits, error);
-  struct net_target target = {job->labels, 0};
+  struct net_target target = {.labels = job->labels};
   double loss;
   enum status status = net_train(job->net, &input, &target, batch, step, &loss, NULL, error);
   return status ? status : optimizer_step(job->optimizer, step, 1e-4f, job->ours->threads, error);

@@ -183,6 +183,21 @@ interrupt() {
   [ "$(ask "SELECT count(DISTINCT weights_sha256) FROM run")" -eq 2 ]
 }
 
+@test "with mixup and averaged weights: other weights, the same after kill -9, and the best are the averages" {
+  with=(--set train.mixup=0.4 --set train.ema=0.9)
+  wanted=$(reference "${with[@]}")
+  [ "$wanted" != "$(reference)" ]
+  [ "${wanted%|*}" != "${wanted#*|}" ]
+  interrupt KILL "${with[@]}"
+  run -0 at "$WORK" train "${with[@]}" --threads 3
+  has "goes on"
+  has "averaged weights"
+  [ "$(ask "SELECT weights_sha256, best_sha256 FROM run")" = "$wanted" ]
+  run -0 at "$WORK" evaluate "${with[@]}"
+  [ "$(ask "SELECT value = best_val_accuracy FROM metric JOIN run ON run.id = metric.run
+            WHERE part = 'val' AND metric.name = 'accuracy'")" = 1 ]
+}
+
 @test "a photograph that changed after ingest is an error that names it" {
   cp -r "$DATA" "$BATS_TEST_TMPDIR/data"
   rm -rf "$WORK"

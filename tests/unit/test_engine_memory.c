@@ -81,8 +81,8 @@ static enum status attempt(const struct net_options *options)
     long before = allowed;
     double loss;
     net_initialise(net, 1);
-    status = net_train(net, &(struct net_input){NULL, fetch}, &(struct net_target){(int32_t[]){0, 2}, 0}, 2, 1, &loss,
-                       NULL, &error);
+    status = net_train(net, &(struct net_input){NULL, fetch}, &(struct net_target){.labels = (int32_t[]){0, 2}}, 2, 1,
+                       &loss, NULL, &error);
     if (!status) status = optimizer_step(optimizer, 1, 0.1f, 1, &error);
     assert_int_equal(allowed, before); // a step allocates nothing
   }

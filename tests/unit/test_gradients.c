@@ -99,7 +99,7 @@ static double net_loss(struct net *net, uint8_t *pixels)
   struct error error = {0};
   double loss;
   struct net_input input = {pixels, fetch};
-  struct net_target target = {labels, 0.1f};
+  struct net_target target = {.labels = labels, .label_smoothing = 0.1f};
   net_parameters_changed(net);
   if (net_train(net, &input, &target, IMAGES, 4, &loss, NULL, &error)) fail_msg("%s", error.text);
   return loss;

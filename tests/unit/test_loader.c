@@ -126,7 +126,7 @@ static struct loader *open_part(struct db *db, const char *key, const char *part
   bool found;
   must(tensor_set_find(db, key, 0, &set, &found, error));
   assert_true(found && set.done);
-  const struct loader_options options = {&set.id, 1, 1, part, recipe, 9, true};
+  const struct loader_options options = {&set.id, 1, 1, part, recipe, 9, 0, true};
   must(loader_open(&loader, db, folder, &options, error));
   return loader;
 }
@@ -197,6 +197,40 @@ static void test_on_the_fly_is_drawn_by_number_and_epoch(void **state)
   db_close(db);
 }
 
+static void test_mixup_mixes_what_both_are_seen_as(void **state)
+{
+  (void)state;
+  struct db *db = open_db();
+  struct loader *plain = open_part(db, resized_key, "train", NULL), *loader = NULL;
+  struct tensor_set set;
+  bool found;
+  must(tensor_set_find(db, resized_key, 0, &set, &found, error));
+  const struct loader_options options = {&set.id, 1, 1, "train", NULL, 9, 0.4f, true};
+  must(loader_open(&loader, db, folder, &options, error));
+  struct fit_data data = loader_fit_data(loader), none = loader_fit_data(plain);
+  assert_null(none.mix);
+  int alone = 0, halves = 0;
+  for (uint64_t epoch = 1; epoch <= 200; epoch++)
+    for (size_t i = 0; i < 5; i++) {
+      struct loader_mix mix = loader_mix(loader, epoch, i);
+      uint8_t own[ROW], other[ROW], got[ROW];
+      int32_t label = -1;
+      assert_true(mix.share >= MIXUP_UNIT / 2 && mix.share <= MIXUP_UNIT && mix.other < 5);
+      assert_true(data.mix(data.self, epoch, i, &label) == (float)mix.share / MIXUP_UNIT);
+      assert_int_equal(label, loader_labels(loader)[mix.other]);
+      loader_fetch(plain, epoch, i, own), loader_fetch(plain, epoch, mix.other, other);
+      loader_fetch(loader, epoch, i, got);
+      for (int b = 0; b < ROW; b++)
+        assert_int_equal(got[b], (own[b] * mix.share + other[b] * (MIXUP_UNIT - mix.share) + 128) / 256);
+      alone += mix.share > MIXUP_UNIT * 9 / 10, halves += mix.share < MIXUP_UNIT * 6 / 10;
+    }
+  // Of Beta(0.4, 0.4) 48 % are within a tenth of an end, and 11 % of the middle.
+  assert_in_range(alone, 420, 530);
+  assert_in_range(halves, 60, 150);
+  loader_close(loader), loader_close(plain);
+  db_close(db);
+}
+
 // Opening fails with a message that has this text.
 static void refused(const char *text)
 {
@@ -206,7 +240,7 @@ static void refused(const char *text)
   struct error why = {0};
   bool found;
   must(tensor_set_find(db, resized_key, 0, &set, &found, error));
-  const struct loader_options options = {&set.id, 1, 1, "train", NULL, 0, true};
+  const struct loader_options options = {&set.id, 1, 1, "train", NULL, 0, 0, true};
   assert_int_equal(loader_open(&loader, db, folder, &options, &why), BAD_DATA);
   assert_null(loader);
   if (!strstr(why.text, text)) fail_msg("\"%s\" does not say \"%s\"", why.text, text);
@@ -287,6 +321,7 @@ int main(void)
       cmocka_unit_test(test_parts_come_in_the_order_of_paths),
       cmocka_unit_test(test_copies_take_turns),
       cmocka_unit_test(test_on_the_fly_is_drawn_by_number_and_epoch),
+      cmocka_unit_test(test_mixup_mixes_what_both_are_seen_as),
       cmocka_unit_test(test_rows_that_lead_out_are_refused),
       cmocka_unit_test(test_an_unfinished_set_goes_on),
       cmocka_unit_test(test_files_that_are_not_what_their_rows_say), // last: the files are broken then

@@ -61,7 +61,7 @@ static float *weights_after(struct net_options options, size_t n, size_t *count)
   for (uint64_t step = 1; step <= 3; step++) {
     double loss;
     struct net_input input = {&images, fetch};
-    struct net_target target = {images.labels, 0.1f};
+    struct net_target target = {.labels = images.labels, .label_smoothing = 0.1f};
     if (net_train(net, &input, &target, n, step, &loss, NULL, &error)) fail_msg("%s", error.text);
     if (optimizer_step(optimizer, step, 1e-3f, options.threads, &error)) fail_msg("%s", error.text);
   }
@@ -195,8 +195,8 @@ static void bad_calls_are_refused(void **state)
   struct net_input input = {&images, fetch};
   double loss;
   int32_t labels[2] = {0, CLASSES};
-  assert_int_equal(net_train(net, &input, &(struct net_target){labels, 0}, 2, 0, &loss, NULL, &error), BAD_DATA);
-  assert_int_equal(net_train(net, &input, &(struct net_target){labels, 0}, IMAGES + 1, 0, &loss, NULL, &error),
+  assert_int_equal(net_train(net, &input, &(struct net_target){.labels = labels}, 2, 0, &loss, NULL, &error), BAD_DATA);
+  assert_int_equal(net_train(net, &input, &(struct net_target){.labels = labels}, IMAGES + 1, 0, &loss, NULL, &error),
                    BAD_USAGE);
   net_free(net);
 }
@@ -209,7 +209,7 @@ static void a_weight_that_is_not_finite_is_named(void **state)
   static struct images images;
   make_images(&images);
   const struct net_input input = {&images, fetch};
-  const struct net_target target = {images.labels, 0};
+  const struct net_target target = {.labels = images.labels};
   const enum net_kernels tables[] = {KERNELS_NATIVE, KERNELS_ONEDNN, KERNELS_REFERENCE};
   const float bad[] = {NAN, INFINITY, -INFINITY};
   for (int i = 0; i < 3; i++) {
@@ -240,7 +240,7 @@ static void it_learns(void **state)
   struct optimizer_options adam = {.kind = OPTIMIZER_ADAM, .beta1 = 0.9f, .beta2 = 0.999f, .epsilon = 1e-7f};
   assert_int_equal(optimizer_new(&optimizer, net, &adam, &error), OK);
   struct net_input input = {&images, fetch};
-  struct net_target target = {images.labels, 0};
+  struct net_target target = {.labels = images.labels};
   double first = 0, loss = 0;
   for (uint64_t step = 1; step <= 40; step++) {
     assert_int_equal(net_train(net, &input, &target, IMAGES, step, &loss, NULL, &error), OK);

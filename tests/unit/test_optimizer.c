@@ -119,6 +119,35 @@ static void slots_have_names(void **state)
   net_free(net);
 }
 
+static void averages_follow_the_weights(void **state)
+{
+  (void)state;
+  struct error error = {0};
+  struct net *net = make_net();
+  struct optimizer *optimizer = NULL;
+  const struct optimizer_options options = {.kind = OPTIMIZER_SGD, .momentum = 0.9f, .ema = 0.4f};
+  assert_int_equal(optimizer_new(&optimizer, net, &options, &error), OK);
+  assert_int_equal(optimizer_slots(optimizer), 2);
+  assert_string_equal(optimizer_slot_name(optimizer, 0), "momentum");
+  assert_string_equal(optimizer_slot_name(optimizer, 1), "ema");
+  const float *w = net_parameter(net, 0)->value;
+  double average = 0;
+  for (uint64_t step = 1; step <= 20; step++) {
+    make_gradients(net, step);
+    assert_int_equal(optimizer_step(optimizer, step, 0.01f, 2, &error), OK);
+    double decay = fmin(0.4, (1 + (double)step) / (10 + (double)step));
+    average = step == 1 ? (double)w[3] : decay * average + (1 - decay) * (double)w[3];
+    assert_true(fabs((double)optimizer_slot(optimizer, 0, 1)[3] - average) < 1e-6);
+  }
+  float last = w[3];
+  optimizer_swap_average(optimizer);
+  assert_true(fabs((double)w[3] - average) < 1e-6 && w[3] != last);
+  optimizer_swap_average(optimizer);
+  assert_true(w[3] == last);
+  optimizer_free(optimizer);
+  net_free(net);
+}
+
 static void a_gradient_that_is_not_finite_changes_nothing(void **state)
 {
   (void)state;
@@ -172,9 +201,8 @@ static void threads_do_not_change_a_bit(void **state)
 int main(void)
 {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(every_kind_follows_its_paper),
-      cmocka_unit_test(slots_have_names),
-      cmocka_unit_test(a_gradient_that_is_not_finite_changes_nothing),
+      cmocka_unit_test(every_kind_follows_its_paper), cmocka_unit_test(slots_have_names),
+      cmocka_unit_test(averages_follow_the_weights),  cmocka_unit_test(a_gradient_that_is_not_finite_changes_nothing),
       cmocka_unit_test(threads_do_not_change_a_bit),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -60,7 +60,7 @@ static void train(struct net *net, const struct trial *trial, float *logits)
   struct net_input input = {(void *)trial, fetch};
   double loss = 0;
   struct error error = {0};
-  if (net_train(net, &input, &(struct net_target){labels, 0}, IMAGES, 1, &loss, logits, &error))
+  if (net_train(net, &input, &(struct net_target){.labels = labels}, IMAGES, 1, &loss, logits, &error))
     fail_msg("%s", error.text);
 }
 

@@ -109,7 +109,8 @@ static void check_pass(enum net_kernels kernels, enum net_precision precision, d
   float logits[IMAGES * CLASSES], inferred[IMAGES * CLASSES], loss_float;
   double loss;
   struct net_input input = {NULL, fetch};
-  if (net_train(net, &input, &(struct net_target){labels, 0.1f}, IMAGES, 1, &loss, logits, &error))
+  if (net_train(net, &input, &(struct net_target){.labels = labels, .label_smoothing = 0.1f}, IMAGES, 1, &loss, logits,
+                &error))
     fail_msg("%s", error.text);
   assert_int_equal(net_infer(net, &input, IMAGES, inferred, &error), OK);
   assert_memory_equal(logits, inferred, sizeof logits); // there is no dropout
@@ -152,7 +153,8 @@ static void check_steps(const char *prefix, struct optimizer_options options, fl
   double loss;
   assert_int_equal(optimizer_new(&optimizer, net, &options, &error), OK);
   for (uint64_t step = 1; step <= 3; step++) {
-    assert_int_equal(net_train(net, &input, &(struct net_target){labels, 0}, IMAGES, step, &loss, NULL, &error), OK);
+    assert_int_equal(net_train(net, &input, &(struct net_target){.labels = labels}, IMAGES, step, &loss, NULL, &error),
+                     OK);
     assert_int_equal(optimizer_step(optimizer, step, lr, 2, &error), OK);
   }
   int found = 0;

@@ -43,7 +43,7 @@ static inline struct tiny tiny_new_with(enum optimizer_kind kind, int threads)
   const struct net_options options = {NET_FP32, KERNELS_REFERENCE, threads, TINY_BATCH, true, 7};
   must(net_plan(tiny.net, &options, error));
   net_initialise(tiny.net, 5);
-  const struct optimizer_options adam = {kind, 0.9f, 0.9f, 0.999f, 1e-7f, 0};
+  const struct optimizer_options adam = {kind, 0.9f, 0.9f, 0.999f, 1e-7f, 0, 0};
   must(optimizer_new(&tiny.optimizer, tiny.net, &adam, error));
   return tiny;
 }
