@@ -175,13 +175,12 @@ static void winners_backward(const struct separable_op *s, const struct op_run *
 {
   size_t windows = s->width / 2, c = s->channels, f = s->filters, at = (size_t)(first / PAIR) * windows * f;
   size_t bytes = at * dtype_size(s->k->dtype);
-  float *d = run->scratch, *values = (float *)(void *)((unsigned char *)run->scratch + s->g_at);
+  unsigned char *d = run->scratch;
+  float *values = (float *)(void *)(d + s->g_at);
   uint32_t *places = (uint32_t *)(void *)((unsigned char *)values + native_aligned(windows * f * sizeof *values));
   float *pointwise = run->lane + TAPS * c, *bias = pointwise + c * f;
   const uint8_t *which = (uint8_t *)run->saved + at;
-  const void *around[PAIR + 2];
-  x_rows_around(s, run->x[0], first, around);
-  s->k->depthwise_f32(s->width, c, around, s->kernel, (float *[PAIR]){d, d + s->width * c});
+  depthwise_rows(s, run->x[0], first, d);
   s->k->winners(windows, c, f, (unsigned char *)run->dy + bytes, (unsigned char *)run->y + bytes, which, s->spec.relu,
                 values, places, bias);
   s->k->winners_transposed(windows, c, f, values, places, d, pointwise);
@@ -239,10 +238,8 @@ static void plan_scratch(struct separable_op *s, bool training)
   size_t ring = native_aligned(RING * s->x_row), places = native_aligned(s->width / 2 * s->filters);
   size_t row = native_aligned(PAIR * s->x_row), g = native_aligned(PAIR * s->y_row);
   s->g_at = row;
-  if (s->winners) { // d in fp32; for each winner a value and a place
-    s->g_at = native_aligned(PAIR * s->width * s->channels * sizeof(float));
-    g = larger(g, 2 * native_aligned(s->width / 2 * s->filters * sizeof(float)));
-  }
+  if (s->winners)
+    g = larger(g, 2 * native_aligned(s->width / 2 * s->filters * sizeof(float))); // a value and a place for each
   s->ring_at = s->g_at + g;
   s->row_at = s->ring_at + (training ? ring : 0);
   s->zip_at = s->row_at + (training ? larger(row, places) : places);

@@ -213,7 +213,7 @@ static void check_winners(const struct kernels *kernels, struct rng *rng)
   size_t w = 1 + rng_below(rng, 40), n = 1 + rng_below(rng, WINNER_FILTERS);
   size_t k = kernels->winner_channels * (1 + rng_below(rng, 9));
   struct map gradient = map_new(kernels->dtype, w * n, rng), pooled = map_new(kernels->dtype, w * n, rng);
-  struct map a = map_new(DTYPE_F32, 4 * w * k, rng), kernel = map_new(DTYPE_F32, (n + 1) * k, rng);
+  struct map a = map_new(kernels->dtype, 4 * w * k, rng), kernel = map_new(DTYPE_F32, (n + 1) * k, rng);
   struct map sum = map_new(DTYPE_F32, n * k, rng), bias = map_new(DTYPE_F32, n, rng);
   struct map out = map_new(kernels->dtype, 4 * w * k, NULL), values = map_new(DTYPE_F32, w * n, NULL);
   uint32_t *places = calloc(w * n, sizeof *places);

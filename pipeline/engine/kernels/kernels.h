@@ -58,8 +58,6 @@ struct kernels {
   // Two rows of a depthwise 3x3 convolution, stride 1: out[0] and out[1], [w, c] each, from the four input rows [w, c]
   // above, at and below them (zeros beside them). Backward data is the same with the kernel turned by 180 degrees.
   void (*depthwise)(size_t w, size_t c, const void *const rows[4], const void *packed, void *const out[2]);
-  // The same with `out` in fp32 whatever the dtype.
-  void (*depthwise_f32)(size_t w, size_t c, const void *const rows[4], const void *packed, float *const out[2]);
   // sum[9, c] += the weight gradient of the two output rows.
   void (*depthwise_weights)(size_t w, size_t c, const void *const rows[4], const void *const gradients[2], float *sum);
 
@@ -76,8 +74,8 @@ struct kernels {
   size_t winner_channels;
   void (*winners)(size_t w, size_t k, size_t n, const void *gradient, const void *pooled, const uint8_t *which,
                   bool relu, float *values, uint32_t *places, float *bias);
-  // sum[n, k] += the gradient of the kernel turned round, from A[4w, k] in fp32.
-  void (*winners_transposed)(size_t w, size_t k, size_t n, const float *values, const uint32_t *places, const float *a,
+  // sum[n, k] += the gradient of the kernel turned round, from A[4w, k].
+  void (*winners_transposed)(size_t w, size_t k, size_t n, const float *values, const uint32_t *places, const void *a,
                              float *sum);
   // out[4w, k] = the gradient of A, from the kernel turned round: [n, k] and a row of zeros behind it, in fp32.
   void (*winners_product)(size_t w, size_t k, size_t n, const float *values, const uint8_t *which, const float *kernel,
