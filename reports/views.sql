@@ -118,6 +118,16 @@ CREATE VIEW run_metrics(run, part, name, value, low, high, images) AS
 SELECT run.name, part, metric.name, value, low, high, images FROM metric JOIN run ON run.id = metric.run
 ORDER BY run.name, part, metric.name;
 
+-- The headline figures of each run, a row for each part: its own, outside tests, and train where that was judged.
+CREATE VIEW part_metrics(run, part, images, accuracy, low, high, top3, macro_f1, loss, ece) AS
+SELECT run.name, part, max(images), max(value) FILTER (WHERE metric.name = 'accuracy'),
+       max(low) FILTER (WHERE metric.name = 'accuracy'), max(high) FILTER (WHERE metric.name = 'accuracy'),
+       max(value) FILTER (WHERE metric.name = 'top3_accuracy'), max(value) FILTER (WHERE metric.name = 'macro_f1'),
+       max(value) FILTER (WHERE metric.name = 'loss'), max(value) FILTER (WHERE metric.name = 'ece')
+FROM metric JOIN run ON run.id = metric.run
+GROUP BY run.id, part
+ORDER BY run.name, CASE part WHEN 'val' THEN 1 WHEN 'test' THEN 2 WHEN 'train' THEN 4 ELSE 3 END, part;
+
 -- How each run does on datasets that it never trained on. images are those whose class the run knows; missing_classes are the
 -- run's that the dataset lacks; same_as_training counts images with the bytes of a training image: above 0, the test says less.
 -- current: these weights judged the images that the dataset has now.

@@ -8,8 +8,6 @@
 
 struct config;
 
-enum { PARTS_LIMIT = 4 };
-
 enum status summary_page(struct page *page, int number, const struct report *report, const struct config *config);
 enum status curves_page(struct page *page, int number, const struct report *report);
 enum status throughput_page(struct page *page, int number, const struct report *report);

@@ -69,6 +69,31 @@ static void cells_file(struct page *page, const struct report *report, const cha
   page_file_close(page, file);
 }
 
+// What the matrix of an outside test cannot show.
+static void outside_words(struct page *page, const struct report *report, const char *part)
+{
+  if (strncmp(part, OUTSIDE_PREFIX, sizeof OUTSIDE_PREFIX - 1) != 0) return;
+  struct query *query = page_query(page,
+                                   "SELECT unknown_images, unknown_classes, missing_classes, same_as_training FROM "
+                                   "outside_tests WHERE run = ?1 AND part = ?2",
+                                   report->run.name, part);
+  if (page_next(page, query)) {
+    char text[256] = "", names[96];
+    size_t used = 0;
+    text_clip(names, sizeof names, query_text(query, 2), 40, 0);
+    if (*names)
+      used += (size_t)snprintf(text + used, sizeof text - used, "Classes that the dataset lacks: %s. ", names);
+    text_clip(names, sizeof names, query_text(query, 1), 40, 0);
+    if (*names)
+      used += (size_t)snprintf(text + used, sizeof text - used, "Left out: %lld images of %s. ",
+                               (long long)query_integer(query, 0), names);
+    if (query_integer(query, 3))
+      snprintf(text + used, sizeof text - used, "%lld images are training images.", (long long)query_integer(query, 3));
+    page_words(page, GREY, 0.03, 0.885, "%s", text);
+  }
+  query_close(query);
+}
+
 enum status confusion_page(struct page *page, int number, const struct report *report, const char *part,
                            bool normalised)
 {
@@ -82,6 +107,7 @@ enum status confusion_page(struct page *page, int number, const struct report *r
              (long long)cells.right, (long long)cells.images,
              cells.images ? 100.0 * (double)cells.right / (double)cells.images : 0,
              normalised ? "Each row adds up to 100." : "Blue: right; orange: mistaken.");
+  outside_words(page, report, part);
   page_number(page, "most_right", (double)cells.most_right);
   page_number(page, "most_wrong", (double)cells.most_wrong);
   page_number(page, "normalised", normalised);

@@ -95,6 +95,44 @@ static void summary_metrics(struct page *page, const struct report *report, doub
   if (!seen.name_count) page_words(page, GREY, 0.62, top, "Not evaluated yet.");
 }
 
+// A row for each part, where there are outside tests to be seen beside the run's own parts; false where there are none.
+static bool summary_parts(struct page *page, const struct report *report, double top)
+{
+  enum { ROWS = 12 };
+  static const struct {
+    const char *head;
+    double x;
+  } heads[] = {{"images", 0.785}, {"accuracy", 0.845}, {"95 % interval", 0.918}, {"top-3", 0.953}, {"F1", 0.985}};
+  int64_t tests = 0;
+  if (page->status) return false;
+  page->status = db_integer(page->db, &tests, NULL, page->error, "SELECT count(*) FROM outside_test WHERE run = ?", "i",
+                            report->run.id);
+  if (!tests) return false;
+  struct query *query =
+      page_query(page, "SELECT part, images, accuracy, low, high, top3, macro_f1 FROM part_metrics WHERE run = ?1",
+                 report->run.name, NULL);
+  page_words(page, HEAD, 0.62, top, "Parts and outside tests");
+  for (size_t i = 0; i < sizeof heads / sizeof *heads; i++)
+    page_words(page, GREY_NUMBER, heads[i].x, top - line, "%s", heads[i].head);
+  for (int row = 0; page_next(page, query); row++) {
+    double y = top - line * (row + 2);
+    char part[128];
+    if (row >= ROWS) {
+      page_words(page, GREY, 0.62, y, "and more: the query is below");
+      break;
+    }
+    text_clip(part, sizeof part, query_text(query, 0), 22, 1);
+    page_words(page, BODY, 0.62, y, "%s", part);
+    page_words(page, NUMBER, heads[0].x, y, "%lld", (long long)query_integer(query, 1));
+    page_words(page, NUMBER, heads[1].x, y, "%.1f %%", 100 * query_real(query, 2));
+    page_words(page, GREY_NUMBER, heads[2].x, y, "%.1f – %.1f", 100 * query_real(query, 3), 100 * query_real(query, 4));
+    page_words(page, NUMBER, heads[3].x, y, "%.3f", query_real(query, 5));
+    page_words(page, NUMBER, heads[4].x, y, "%.3f", query_real(query, 6));
+  }
+  query_close(query);
+  return true;
+}
+
 // Accuracies in large figures, side by side.
 static void summary_figures(struct page *page, const struct report *report, double y)
 {
@@ -173,7 +211,7 @@ enum status summary_page(struct page *page, int number, const struct report *rep
   page_begin(page, number, title);
   double y = summary_items(page, report, 0.88);
   summary_figures(page, report, 0.87);
-  summary_metrics(page, report, 0.74);
+  if (!summary_parts(page, report, 0.74)) summary_metrics(page, report, 0.74);
   summary_comparison(page, report, 0.33);
   summary_settings(page, config, y - line);
   return page_draw(page, NULL, NULL);

@@ -5,11 +5,10 @@
 #include <unistd.h>
 
 #include "config/config.h"
+#include "core/mem.h"
 #include "report/pages.h"
 
 #define MAIN_SCRIPT "report.gp"
-
-static const char *const parts_in_order[PARTS_LIMIT] = {"val", "test", "outside", "train"};
 
 static const struct {
   const char *name;
@@ -17,18 +16,23 @@ static const struct {
 } outputs[] = {
     {"report.pdf", false}, {"results.png", false}, {"confusion_matrix.pdf", true}, {"confusion_matrix.png", true}};
 
-static enum status find_parts(const struct report *report, const char *parts[PARTS_LIMIT], int *count,
-                              struct error *error)
+// The parts that were judged, the first of them the one that the report is about.
+struct parts {
+  char (*names)[OUTSIDE_PART_LIMIT];
+  size_t count, capacity;
+};
+
+static enum status find_parts(struct parts *out, const struct report *report, struct error *error)
 {
-  enum status status = OK;
-  *count = 0;
-  for (int i = 0; !status && i < PARTS_LIMIT; i++) {
-    int64_t one;
-    bool found = false;
-    status = db_integer(report->db, &one, &found, error, "SELECT 1 FROM prediction WHERE run = ? AND part = ? LIMIT 1",
-                        "it", report->run.id, parts_in_order[i]);
-    if (found) parts[(*count)++] = parts_in_order[i];
+  struct query *query = NULL;
+  enum status status = query_open(&query, report->db, "SELECT part FROM part_metrics WHERE run = ?", error);
+  if (!status) status = query_bind(query, error, "t", report->run.name);
+  while (!status && query_next(query, &status, error)) {
+    status =
+        mem_grow((void **)&out->names, &out->capacity, out->count + 1, sizeof *out->names, "the run's parts", error);
+    if (!status) snprintf(out->names[out->count++], sizeof *out->names, "%s", query_text(query, 0));
   }
+  query_close(query);
   return status;
 }
 
@@ -62,9 +66,18 @@ static void begin_output(FILE *script, const char *terminal, const char *name)
 #define PDF "pdfcairo size 29.7cm,21cm fontscale 0.87"
 #define PNG "pngcairo size 2339,1654 fontscale 1.8 linewidth 2 pointscale 2"
 
+// The pages of an outside test: what fails, and how it looks.
+static enum status outside_pages(struct page *page, int *number, const struct report *report, const char *part)
+{
+  enum status status = confusion_page(page, ++*number, report, part, false);
+  if (!status) status = classes_page(page, ++*number, report, part);
+  return status ? status : mistakes_page(page, ++*number, report, part);
+}
+
 // The pages of one part; the first part's matrix is also drawn by itself.
 static enum status part_pages(struct page *page, int *number, const struct report *report, const char *part)
 {
+  if (!strncmp(part, OUTSIDE_PREFIX, sizeof OUTSIDE_PREFIX - 1)) return outside_pages(page, number, report, part);
   enum status status = confusion_page(page, ++*number, report, part, false);
   if (!status) status = confusion_page(page, ++*number, report, part, true);
   if (!status) status = classes_page(page, ++*number, report, part);
@@ -88,14 +101,14 @@ static enum status benchmark_pages(struct page *page, int *number)
 }
 
 static enum status all_pages(struct page *page, const struct report *report, const struct config *config,
-                             const char *const *parts, int part_count, int *pages)
+                             const struct parts *parts, int *pages)
 {
   int number = 0;
   begin_output(page->script, PDF, "report.pdf");
   enum status status = summary_page(page, ++number, report, config);
   if (!status) status = curves_page(page, ++number, report);
-  if (!status && part_count == 0) status = no_evaluation_page(page, ++number, report);
-  for (int i = 0; !status && i < part_count; i++) status = part_pages(page, &number, report, parts[i]);
+  if (!status && !parts->count) status = no_evaluation_page(page, ++number, report);
+  for (size_t i = 0; !status && i < parts->count; i++) status = part_pages(page, &number, report, parts->names[i]);
   if (!status) status = training_page(page, ++number, report, config);
   if (!status) status = throughput_page(page, ++number, report);
   if (!status) status = benchmark_pages(page, &number);
@@ -103,11 +116,11 @@ static enum status all_pages(struct page *page, const struct report *report, con
 
   begin_output(page->script, PNG, "results.png");
   if (!status) status = curves_page(page, ++number, report);
-  if (part_count == 0) return status;
+  if (!parts->count) return status;
   begin_output(page->script, PDF, "confusion_matrix.pdf");
-  if (!status) status = confusion_page(page, ++number, report, parts[0], false);
+  if (!status) status = confusion_page(page, ++number, report, parts->names[0], false);
   begin_output(page->script, PNG, "confusion_matrix.png");
-  return status ? status : confusion_page(page, ++number, report, parts[0], false);
+  return status ? status : confusion_page(page, ++number, report, parts->names[0], false);
 }
 
 static enum status run_folder(char out[PATH_LIMIT], const char *folder, const char *run, struct error *error)
@@ -132,23 +145,23 @@ static enum status publish(struct drawing *drawing, const char *folder, bool eva
 enum status report_draw(const struct report *report, int *pages, struct error *error)
 {
   char folder[PATH_LIMIT];
-  const char *parts[PARTS_LIMIT];
-  int part_count = 0;
+  struct parts parts = {0};
   struct drawing drawing = {.folder = ""};
   struct config *config = NULL;
   struct page page = {.drawing = &drawing, .db = report->db, .error = error};
   enum status status = run_folder(folder, report->folder, report->run.name, error);
   if (!status) status = folder_make(folder, error);
-  if (!status) status = find_parts(report, parts, &part_count, error);
+  if (!status) status = find_parts(&parts, report, error);
   if (!status) status = drawing_open(&drawing, folder, error);
   if (!status) status = load_config(&config, report, &drawing, error);
   if (!status) status = drawing_file(&page.script, &drawing, MAIN_SCRIPT, error);
-  if (!status) status = all_pages(&page, report, config, parts, part_count, pages);
+  if (!status) status = all_pages(&page, report, config, &parts, pages);
   enum status closed = drawing_file_close(page.script, MAIN_SCRIPT, status ? NULL : error);
   if (!status) status = closed;
   if (!status) status = drawing_run(&drawing, MAIN_SCRIPT, error);
-  if (!status) status = publish(&drawing, folder, part_count > 0, error);
+  if (!status) status = publish(&drawing, folder, parts.count > 0, error);
   config_free(config);
+  free(parts.names);
   drawing_close(&drawing);
   return status;
 }

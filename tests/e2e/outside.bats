@@ -152,3 +152,24 @@ B/twin2.jpg" ]
   run -0 at evaluate "${late[@]}"
   has "outside:late"
 }
+
+@test "the report has all parts on its first page, and pages for each outside test" {
+  at evaluate --quiet >/dev/null 2>&1
+  run -0 at report
+  text=$(pdftotext -f 1 -l 1 -layout "$WORK/runs/exp/report.pdf" - | tr -s ' ')
+  for part in val outside:few outside:more; do
+    wanted=$(ask "SELECT format('%s %d %.1f %%', part, images, 100 * accuracy) FROM part_metrics WHERE part = '$part'")
+    [[ $text == *"$wanted"* ]] || { printf 'missing: %s\nin: %s\n' "$wanted" "$text"; return 1; }
+  done
+  text=$(pdftotext "$WORK/runs/exp/report.pdf" -)
+  for title in "Confusion matrix, outside:few" "Confusion matrix, outside:more" "Wrong images, outside:few" \
+    "Classes that the dataset lacks: A." "Left out: 8 images of E, F."; do
+    [[ $text == *"$title"* ]] || { echo "missing: $title"; return 1; }
+  done
+  run -0 at report
+  has "up to date"
+  "$BUILD/tools/make_dataset" "$BATS_TEST_TMPDIR/third" --classes 3 --per-class 3 --size 30 --seed 11
+  at evaluate --quiet --data "$BATS_TEST_TMPDIR/third" >/dev/null 2>&1
+  run -0 at report
+  has "evaluation changed"
+}
