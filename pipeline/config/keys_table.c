@@ -87,6 +87,8 @@ const struct config_key config_keys[] = {
     {"model.weights", KEY_LIST, 0, 0, 0, NULL, "none",
      "what to start from: imagenet, none (drawn) or files in Keras' HDF5 or safetensors; the first that is there"},
     {"model.weights_url", KEY_TEXT, 0, 0, 0, NULL, "", "where imagenet is downloaded from; unset: Keras' own address"},
+    {"model.start", KEY_TEXT, 0, 0, 0, NULL, "",
+     "fine-tuning: a run of this manifest, or a checkpoint's path, whose weights training starts from"},
 
     {"train.epochs", KEY_INTEGER, 1, 100000, 0, NULL, "10", "passes over the training images"},
     {"train.batch", KEY_INTEGER, 1, 4096, 0, NULL, "64", "images per optimizer step"},

@@ -99,6 +99,15 @@ enum status resized_of(struct tensor_set *out, const struct dataset_found *datas
 enum { WEIGHTS_WANTED_LIMIT = 2048 };               // of model.weights as text
 bool weights_are_none(const struct config *config); // model.weights is [none]: nothing to look up
 enum status weights_wanted(struct weights_row *out, struct db *db, const struct config *config, struct error *error);
+// What model.start names: another run's best weights, or a checkpoint.
+struct start_found {
+  bool any;                 // model.start is set
+  char run[RUN_NAME_LIMIT]; // "" for a path
+  char path[PATH_LIMIT];    // "" for a run
+  char sha256[DIGEST_TEXT]; // of a run's best weights; of the whole file at a path
+};
+// BAD_USAGE where it is neither a run nor a file, or model.weights is set too; BAD_DATA where the run did not finish.
+enum status start_wanted(struct start_found *out, struct db *db, const struct config *config, struct error *error);
 // A run in any state; `name` (may be NULL) finds it by its name instead.
 enum status run_wanted(struct run_found *out, struct db *db, const struct config *config, const char *name,
                        struct error *error);

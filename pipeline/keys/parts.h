@@ -15,6 +15,9 @@ enum status key_add_resized(struct stage_key *key, struct db *db, const struct c
 // Adds the digest of the weights to start from, where there are any.
 enum status key_add_weights(struct stage_key *key, struct db *db, const struct config *config, struct error *error);
 
+// Adds the digest of what model.start names, where it is set.
+enum status key_add_start(struct stage_key *key, struct db *db, const struct config *config, struct error *error);
+
 // Adds all keys of the table that begin with `prefix`, but those in `except` (ends with NULL; may be NULL).
 enum status key_add_section(struct stage_key *key, const char *prefix, const char *const *except,
                             const struct config *config, struct error *error);

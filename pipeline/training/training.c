@@ -11,6 +11,7 @@
 
 #include "core/mem.h"
 #include "core/version.h"
+#include "keys/keys.h"
 #include "keys/settings.h"
 #include "models/weights.h"
 #include "training/results.h"
@@ -278,6 +279,30 @@ static enum status load_initial(struct training *training, struct error *error)
   return status;
 }
 
+// Fine-tuning: all weights of another run of the same model and the same classes.
+static enum status load_start(struct training *training, struct error *error)
+{
+  struct stage *stage = training->stage;
+  struct network *network = training->network;
+  struct checkpoint_subject theirs = network->subject;
+  struct start_found found;
+  char folder[PATH_LIMIT], path[PATH_LIMIT], sha256[DIGEST_TEXT];
+  enum status status = start_wanted(&found, stage_db(stage), stage_config(stage), error);
+  if (status || !found.any) return status;
+  theirs.run_key = NULL; // any run's
+  memcpy(path, found.path, sizeof path);
+  if (found.run[0]) status = training_folder(folder, stage, found.run, error);
+  if (!status && found.run[0]) status = path_join(path, folder, "weights/best.safetensors", error);
+  if (!status) status = checkpoint_load(path, network->net, NULL, &theirs, NULL, error);
+  if (status) return fail_within(error, "model.start");
+  status = checkpoint_weights_sha256(network->net, sha256, error);
+  if (!status && found.run[0] && strcmp(sha256, found.sha256) != 0)
+    status = fail(error, BAD_DATA, "model.start: %s holds weights %.12s..., the manifest says %.12s...", path, sha256,
+                  found.sha256);
+  if (!status) stage_say(stage, "train: starts from the weights of %s", path);
+  return status;
+}
+
 static enum status start(struct training *training, const struct run_found *previous, const char *parameters,
                          struct error *error)
 {
@@ -292,7 +317,7 @@ static enum status start(struct training *training, const struct run_found *prev
     stage_warn(training->stage, "%s; training starts anew", why.text);
   }
   net_initialise(training->network->net, (uint64_t)config_integer(stage_config(training->stage), "seed"));
-  enum status status = training->initial.id ? load_initial(training, error) : OK;
+  enum status status = training->initial.id ? load_initial(training, error) : load_start(training, error);
   return status ? status : write_history(training, error);
 }
 

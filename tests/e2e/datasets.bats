@@ -129,6 +129,29 @@ prepare() { for stage in ingest split resize; do at $stage --quiet "$@"; done >/
   has "one and copy hold the same images"
 }
 
+@test "fine-tuning starts from another run's best weights, and from a checkpoint of the same model and classes" {
+  prepare
+  at train --quiet --set name=pre >/dev/null
+  run -0 at train --set name=fine --set model.start=pre --set train.epochs=1 --set train.lr=1e-30 --set model.dropout=0
+  has "starts from the weights of $WORK/runs/pre/weights/best.safetensors"
+  # At next to no rate the weights stay what they were.
+  [ "$(ask "SELECT fine.weights_sha256 = pre.best_sha256 FROM run fine, run pre WHERE fine.name = 'fine' AND pre.name = 'pre'")" = 1 ]
+  [ "$(ask "SELECT value FROM run_settings WHERE run = 'fine' AND setting = 'start weights'")" = \
+    "$(ask "SELECT best_sha256 FROM run WHERE name = 'pre'")" ]
+  run -0 at train --set name=fine --set model.start=pre --set train.epochs=1 --set train.lr=1e-30 --set model.dropout=0
+  has "up to date"
+  run -0 at train --set name=file --set model.start="$WORK/runs/pre/weights/last.safetensors" --set train.epochs=1
+  has "last.safetensors"
+  run -2 at train --set model.start=nobody
+  has "model.start: nobody is neither a run of"
+  # Other classes, another order of outputs: refused by name.
+  prepare --set dataset.train="$ONE"
+  run -1 at train --set dataset.train="$ONE" --set model.start=pre
+  has "it has 6 classes, not 4"
+  run -1 at train --set model.start="$ONE/A/A1.jpg"
+  has "model.start"
+}
+
 # The columns of all tables.
 shape() {
   sqlite3 -batch "$1" "SELECT tables.name, columns.name, columns.type, columns.[notnull], columns.pk
