@@ -102,7 +102,7 @@ static bool summary_parts(struct page *page, const struct report *report, double
   static const struct {
     const char *head;
     double x;
-  } heads[] = {{"images", 0.785}, {"accuracy", 0.845}, {"95 % interval", 0.918}, {"top-3", 0.953}, {"F1", 0.985}};
+  } heads[] = {{"images", 0.772}, {"accuracy", 0.832}, {"interval", 0.905}, {"top-3", 0.948}, {"F1", 0.988}};
   int64_t tests = 0;
   if (page->status) return false;
   page->status = db_integer(page->db, &tests, NULL, page->error, "SELECT count(*) FROM outside_test WHERE run = ?", "i",
@@ -111,7 +111,7 @@ static bool summary_parts(struct page *page, const struct report *report, double
   struct query *query =
       page_query(page, "SELECT part, images, accuracy, low, high, top3, macro_f1 FROM part_metrics WHERE run = ?1",
                  report->run.name, NULL);
-  page_words(page, HEAD, 0.62, top, "Parts and outside tests");
+  page_words(page, HEAD, 0.62, top, "Parts and outside tests, with 95 %% intervals");
   for (size_t i = 0; i < sizeof heads / sizeof *heads; i++)
     page_words(page, GREY_NUMBER, heads[i].x, top - line, "%s", heads[i].head);
   for (int row = 0; page_next(page, query); row++) {
