@@ -108,8 +108,8 @@ static void add_arm(struct body *body, const struct skeleton *skeleton, const st
   float width = shape->factor[FOREARM_WIDTH];
   for (int side = -1; side <= 1; side += 2) {
     float s = (float)side;
-    add(body, GROUP_PALM, PART_ARM, arm, arm_point(skeleton, shape, 1.2F * s, 0.7F),
-        arm_point(skeleton, shape, 1.5F * s, -34), 1.5F * width, 3.1F * width, 2.0F);
+    add(body, GROUP_PALM, PART_ARM, arm, arm_point(skeleton, shape, 1.1F * s, 0.7F),
+        arm_point(skeleton, shape, 1.5F * s, -34), 1.5F * width, 3.1F * width, 1.2F);
   }
 }
 
@@ -120,7 +120,7 @@ static void add_sleeve(struct body *body, const struct skeleton *skeleton, const
     float s = (float)side;
     struct part *part =
         add(body, GROUP_SLEEVE, PART_SLEEVE, &skeleton->forearm, arm_point(skeleton, shape, 1.2F * s, -start),
-            arm_point(skeleton, shape, 1.7F * s, -40), 2.7F * width, 4.2F * width, 2.0F);
+            arm_point(skeleton, shape, 1.7F * s, -40), 2.7F * width, 4.2F * width, 1.2F);
     part->cut = true;
   }
 }
