@@ -1,5 +1,7 @@
 // The poses of the classes: angles first read off descriptions of the alphabet, then tuned by looking at drawings
 // beside photographs. See synth/hand.h for what each angle means.
+#include <string.h>
+
 #include "synth/hand.h"
 
 #define FIST                                                                                                           \
@@ -29,7 +31,7 @@ static const struct class_pose poses[HAND_CLASSES] = {
     /* G */ {{STRAIGHT, FIST, FIST, FIST}, {45, 39, 6, 27, 16}, {0, 0}, {0, 0, 78}},
     /* H */ {{STRAIGHT, STRAIGHT, FIST, FIST}, {60, 53, 60, 60, 34}, {0, 0}, {0, 0, 72}},
     /* I */ {{FIST, FIST, FIST, STRAIGHT}, {61, 60, 51, 50, 49}, {0, 0}, {0, 0, 0}},
-    /* J */ {{FIST, FIST, FIST, STRAIGHT}, {61, 60, 51, 50, 48}, {0, 0}, {0, 0, 50}},
+    /* J */ {{FIST, FIST, FIST, STRAIGHT}, {61, 60, 51, 50, 48}, {0, 0}, {0, 0, 45}},
     /* K */ {{{0, 5, 4, 8}, {25, 5, 5, 6}, FIST, FIST}, {64, 38, 10, 37, 21}, {0, 0}, {0, 0, 0}},
     /* L */ {{STRAIGHT, FIST, FIST, FIST}, {5, 65, 20, 0, 0}, {0, 0}, {0, 0, 0}},
     /* M */ {{{85, 22, 12, 0}, {85, 22, 12, 0}, {85, 22, 12, 0}, FIST}, {61, 48, 58, 70, 61}, {60, 0}, {0, 60, 0}},
@@ -38,7 +40,7 @@ static const struct class_pose poses[HAND_CLASSES] = {
     /* P */ {{STRAIGHT, {60, 15, 8, 4}, FIST, FIST}, {102, 28, 17, 0, -23}, {50, 0}, {-75, 0, 90}},
     /* Q */ {{{48, 18, 10, 0}, FIST, FIST, FIST}, {84, 62, 0, 2, 6}, {50, 0}, {-75, 0, 90}},
     /* R */ {{{28, 0, 5, -16}, {-3, 45, 4, -4}, FIST, FIST}, {59, 57, 55, 59, 38}, {0, 0}, {0, 0, 0}},
-    /* S */ {{FIST, FIST, FIST, FIST}, {74, 55, 52, 36, 52}, {0, 0}, {0, 0, 0}},
+    /* S */ {{FIST, FIST, FIST, FIST}, {77, 55, 55, 35, 53}, {0, 0}, {0, 0, 0}},
     /* T */ {{{40, 82, 54, 28}, FIST, FIST, FIST}, {29, 32, 36, 41, 9}, {0, 0}, {0, 0, 0}},
     /* U */ {{STRAIGHT, STRAIGHT, FIST, FIST}, {62, 52, 63, 60, 33}, {0, 0}, {0, 0, 0}},
     /* V */ {{{2, 5, 4, 12}, {2, 5, 4, 12}, FIST, FIST}, {63, 52, 63, 60, 33}, {0, 0}, {0, 0, 0}},
@@ -50,11 +52,28 @@ static const struct class_pose poses[HAND_CLASSES] = {
     /* nothing */ {{STRAIGHT, STRAIGHT, STRAIGHT, STRAIGHT}, {5, 50, 20, 0, 0}, {0, 0}, {0, 0, 0}},
     /* space */ {{{35, 50, 30, 0}, {35, 50, 30, 0}, {35, 50, 30, 0}, {35, 50, 30, 0}}, {85, 74, 19, -15, 50}, {0, 0}, {60, 0, 60}},
 };
+
+// The other way in which some classes are signed; what lies between the two is signed too.
+static const struct {
+  const char *class;
+  struct class_pose pose;
+} alternates[] = {
+    // The index finger and the thumb seen from the thumb's side.
+    {"G", {{{15, 8, 5, 0}, FIST, FIST, FIST}, {62, 38, 10, 4, 4}, {5, 0}, {-70, 0, 85}}},
+    // The fingers over the thumb, with a straight wrist.
+    {"M", {{{64, 100, 30, 0}, {64, 100, 30, 0}, {64, 100, 30, 0}, FIST}, {50, 22, 58, 58, 73}, {0, 0}, {0, 0, 0}}},
+    {"N", {{{64, 100, 30, 0}, {64, 100, 30, 0}, FIST, FIST}, {17, 35, 34, 70, 64}, {0, 0}, {0, 0, 0}}},
+    // The thumb away from a raised, hooked index finger.
+    {"T", {{{35, 80, 50, 2}, FIST, FIST, FIST}, {10, 45, 20, 5, 0}, {0, 0}, {0, 0, 0}}},
+    // The hook from its side.
+    {"X", {{{10, 75, 55, 0}, FIST, FIST, FIST}, {53, 56, 57, 55, 48}, {0, 0}, {-80, 0, 0}}},
+};
 // clang-format on
 
-struct hand_pose hand_pose_of_class(int class)
+enum { ALTERNATES = sizeof alternates / sizeof *alternates };
+
+static struct hand_pose pose_of(const struct class_pose *from)
 {
-  const struct class_pose *from = &poses[class];
   struct hand_pose pose;
   for (int f = 0; f < HAND_FINGERS; f++)
     for (int a = 0; a < FINGER_ANGLES; a++) pose.angle[f * FINGER_ANGLES + a] = from->finger[f][a];
@@ -64,15 +83,50 @@ struct hand_pose hand_pose_of_class(int class)
   return pose;
 }
 
+struct hand_pose hand_pose_of_class(int class)
+{
+  return pose_of(&poses[class]);
+}
+
+struct hand_pose hand_alternate_of_class(int class)
+{
+  for (int i = 0; i < ALTERNATES; i++)
+    if (hand_class_of_name(alternates[i].class) == class) return pose_of(&alternates[i].pose);
+  return hand_pose_of_class(class);
+}
+
+// Half the ranges, in degrees: of the fingers' flexion and abduction, of the thumb, and of the turns.
+struct class_spread {
+  const char *classes;
+  float flexion, abduction, thumb, yaw, pitch, roll;
+};
+
+static const struct class_spread spreads[] = {
+    {"DF", 4, 2, 3, 28, 12, 12},          // rings that must stay closed; seen from the palm or from the side
+    {"O", 4, 1.5F, 3, 18, 12, 12},        //
+    {"BCEGHMNU", 8, 1.2F, 5, 15, 12, 12}, // fingers side by side
+    {"R", 4, 1.2F, 5, 15, 12, 12},        // crossed
+    {"JZ", 8, 2.5F, 5, 18, 12, 22},       // letters that move
+    {"", 8, 2.5F, 5, 18, 12, 12},         // all others
+};
+
+static bool names_letter(const char *letters, const char *class)
+{
+  return !class[1] && strchr(letters, class[0]);
+}
+
 struct hand_pose hand_spread_of_class(int class)
 {
-  (void)class;
+  const struct class_spread *from = spreads;
+  while (*from->classes && !names_letter(from->classes, hand_class_name(class))) from++;
   struct hand_pose spread;
   for (int f = 0; f < HAND_FINGERS; f++) {
     float *finger = spread.angle + f * FINGER_ANGLES;
-    finger[INDEX_MCP] = 8, finger[INDEX_PIP] = 8, finger[INDEX_DIP] = 8, finger[INDEX_ABDUCTION] = 3;
+    finger[INDEX_MCP] = finger[INDEX_PIP] = finger[INDEX_DIP] = from->flexion;
+    finger[INDEX_ABDUCTION] = from->abduction;
   }
-  static const float rest[] = {6, 5, 6, 6, 8, 15, 10, 15, 12, 12};
-  for (int a = THUMB_OPPOSITION; a < HAND_ANGLES; a++) spread.angle[a] = rest[a - THUMB_OPPOSITION];
+  for (int a = THUMB_OPPOSITION; a <= THUMB_IP; a++) spread.angle[a] = from->thumb;
+  spread.angle[WRIST_FLEXION] = 15, spread.angle[WRIST_DEVIATION] = 10;
+  spread.angle[TURN_YAW] = from->yaw, spread.angle[TURN_PITCH] = from->pitch, spread.angle[TURN_ROLL] = from->roll;
   return spread;
 }

@@ -1,5 +1,6 @@
 // Draws mean poses: draw_hands SIZE OUT.png CLASS... (all classes, ten a row, without one); for looking.
-// The camera's turn and the skin's tone from the environment: YAW, PITCH, ROLL, DISTANCE, TONE, SLEEVE.
+// The camera's turn and the skin's tone from the environment: YAW, PITCH, ROLL, DISTANCE, TONE, SLEEVE, STYLE (0, or
+// down to -1: the alternate pose).
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,6 +25,9 @@ static uint8_t level(float linear) // sRGB
 static void draw_cell(int class, int size, int column, int row, struct image *sheet, float *pixels)
 {
   struct synth_scene scene = synth_scene_of_class(class);
+  float unit[HAND_ANGLES] = {0};
+  unit[WRIST_FLEXION] = setting("STYLE", 0);
+  scene.pose = hand_pose_at(class, unit);
   scene.camera.yaw = setting("YAW", 0), scene.camera.pitch = setting("PITCH", 0),
   scene.camera.roll = setting("ROLL", 0);
   scene.camera.distance = setting("DISTANCE", 55);

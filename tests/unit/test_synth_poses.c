@@ -14,9 +14,10 @@ static void body_at(struct body *body, const struct hand_pose *pose)
 static void test_mean_poses_do_not_overlap(void **state)
 {
   (void)state;
-  for (int sign = 0; sign < HAND_CLASSES; sign++) {
+  for (int i = 0; i < 2 * HAND_CLASSES; i++) {
+    int sign = i / 2;
     struct body body;
-    struct hand_pose pose = hand_pose_of_class(sign);
+    struct hand_pose pose = i % 2 ? hand_alternate_of_class(sign) : hand_pose_of_class(sign);
     body_at(&body, &pose);
     for (int digit = 0; digit <= HAND_FINGERS; digit++)
       for (int other = 0; other < digit; other++) {
