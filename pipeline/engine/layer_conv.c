@@ -52,7 +52,7 @@ static enum status conv_lower(struct net *net, struct layer *layer, struct error
   spec.norm = fusion.norm;
   spec.sum = fusion.add;
   spec.relu |= fusion.relu != NULL;
-  if (fusion.norm) spec.epsilon = layer_batch_norm_epsilon(fusion.norm);
+  if (fusion.norm) spec.epsilon = layer_batch_norm_of(fusion.norm).epsilon;
   const struct op_context context = plan_context(net, layer);
   struct op *op = NULL;
   enum status status = OK;

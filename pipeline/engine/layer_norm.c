@@ -6,21 +6,23 @@ struct norm_layer {
   struct batch_norm norm;
 };
 
-float layer_batch_norm_epsilon(const struct layer *layer)
+struct batch_norm layer_batch_norm_of(const struct layer *layer)
 {
-  return ((const struct norm_layer *)layer)->norm.epsilon;
+  return ((const struct norm_layer *)layer)->norm;
 }
 
 static enum status norm_lower(struct net *net, struct layer *layer, struct error *error)
 {
-  struct op *op = NULL;
   const struct op_context context = plan_context(net, layer);
-  if (layer_trains(net, layer))
-    return fail(error, BAD_USAGE, "%s: layer %s: freeze it: this engine cannot train a batch norm", net->name,
-                layer->name);
+  const struct batch_norm norm = layer_batch_norm_of(layer);
+  struct layer *relu = layer_only_reader(net, layer);
+  if (relu && relu->kind != &layer_relu) relu = NULL;
+  const struct norm_spec spec = {layer->shape, norm.epsilon, norm.momentum, relu != NULL, layer_trains(net, layer)};
+  struct op *op = NULL;
   enum status status = plan_value(net, layer->shape, net->context.dtype, &layer->value, error);
-  if (!status) status = net->ops->norm(&op, &context, layer->shape, layer_batch_norm_epsilon(layer), error);
+  if (!status) status = net->ops->norm(&op, &context, &spec, error);
   if (status) return status;
+  if (relu) relu->value = layer->value;
   return plan_step(net, layer, op, layer_input(net, layer, 0)->value, -1, layer->value, layer->first_parameter, 4,
                    error);
 }

@@ -5,6 +5,12 @@
 #include "engine/kernels/kernels.h"
 #include "engine/ops.h"
 
+enum {
+  // More weights than this do not stay in the cache from one image to the next: they are read once for a batch.
+  BATCH_DENSE_WEIGHTS = 1 << 20,
+  BATCH_CONV_WEIGHTS = 1 << 14, // the gradient of as many is summed over images that lie together
+};
+
 // The kernels for maps of `dtype` on this CPU, under oneDNN's ONEDNN_MAX_CPU_ISA; NULL if there are none.
 const struct kernels *native_kernels(enum dtype dtype);
 
@@ -25,6 +31,13 @@ enum status native_dense(struct op **out, const struct op_context *context, cons
 
 enum status native_preprocess(struct op **out, const struct op_context *context, struct shape shape,
                               const struct preprocess *preprocess, struct error *error);
+
+// For layers of BATCH_DENSE_WEIGHTS and more, where there are kernels for the dtype.
+enum status native_batch_dense(struct op **out, const struct op_context *context, const struct dense_spec *spec,
+                               struct error *error);
+enum status native_relu(struct op **out, const struct op_context *context, struct shape shape, struct error *error);
+enum status native_norm(struct op **out, const struct op_context *context, const struct norm_spec *spec,
+                        struct error *error);
 
 // Bytes rounded up to whole cache lines.
 size_t native_aligned(size_t bytes);

@@ -231,6 +231,8 @@ static bool covered(const struct op_context *context, const struct conv_spec *sp
   const struct window *w = &spec->window;
   if (w->size > KERNEL_SEGMENTS || spec->norm || spec->sum) return false;
   if (w->size == 1 && w->top > 0) return false;
+  size_t weights = (size_t)w->size * (size_t)w->size * (size_t)w->x.c * (size_t)w->y.c;
+  if (context->training && weights >= BATCH_CONV_WEIGHTS) return false;
   if (context->training && spec->input_gradient && w->size > 1 && w->stride > 1) return false;
   if (context->dtype == DTYPE_BF16 && (w->y.c % 2 || (w->size == 1 && w->x.c % 2))) return false;
   return true;

@@ -64,9 +64,10 @@ static void dense_backward(const struct op *op, const struct op_run *run)
 }
 
 // dW[rows of this part, U] = x^T * dy over the batch.
-static void dense_batch_gradient(const struct op *op, size_t n, size_t part, size_t parts, void *scratch,
+static void dense_batch_gradient(const struct op *op, const struct op_batch *batch,
                                  float *const gradients[OP_PARAMETERS])
 {
+  const size_t n = batch->n, part = batch->part, parts = batch->parts;
   const struct dense_op *dense = (const struct dense_op *)op;
   size_t first = dense->inputs * part / parts, end = dense->inputs * (part + 1) / parts;
   if (end > first) {
@@ -74,7 +75,7 @@ static void dense_batch_gradient(const struct op *op, size_t n, size_t part, siz
         .base = {dense->x + first * dense->element}, .segments = 1, .k = end - first, .stride = dense->x_stride};
     float *out = gradients[0] + first * dense->units;
     memset(out, 0, (end - first) * dense->units * sizeof *out);
-    dense->k->product_transposed(n, dense->units, &rows, dense->dy, dense->dy_stride, out, scratch);
+    dense->k->product_transposed(n, dense->units, &rows, dense->dy, dense->dy_stride, out, batch->scratch);
   }
   if (part > 0) return;
   memset(gradients[1], 0, dense->units * sizeof(float));
@@ -110,6 +111,8 @@ enum status native_dense(struct op **out, const struct op_context *context, cons
 {
   const struct kernels *kernels = native_kernels(spec->input_dtype);
   if (!kernels) return ops_reference.dense(out, context, spec, error);
+  if ((size_t)spec->inputs * (size_t)spec->units >= BATCH_DENSE_WEIGHTS)
+    return native_batch_dense(out, context, spec, error);
   enum status status = native_op_new(out, sizeof(struct dense_op), &dense_kind, kernels, error);
   if (status) return status;
   struct dense_op *dense = (struct dense_op *)*out;

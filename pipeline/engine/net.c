@@ -50,6 +50,9 @@ void net_free(struct net *net)
   free(net->values);
   free(net->workers);
   free(net->lanes);
+  free(net->batch_lanes);
+  free(net->segments);
+  free(net->store);
   free(net->losses);
   free(net->name);
   free(net);
@@ -198,6 +201,8 @@ struct layer_summary net_layer(const struct net *net, size_t index)
 size_t net_memory(const struct net *net)
 {
   size_t bytes = (size_t)net->options.threads * (net->arena_bytes + net->scratch_bytes);
+  bytes += net->store_bytes * (size_t)net->options.batch;
+  if (net->batch_lanes) bytes += BATCH_LANES * net->batch_lane_floats * sizeof(float);
   if (net->lanes) bytes += NET_LANES * net->lane_floats * sizeof(float);
   for (size_t i = 0; i < net->parameter_count; i++)
     bytes += net->parameters[i].count * sizeof(float) * (net->parameters[i].gradient ? 2 : 1);

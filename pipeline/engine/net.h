@@ -13,10 +13,10 @@
 //
 // How it runs: depth first. An image goes through all layers, forward and backward, on one thread, while its
 // activations are in that thread's cache; layers-over-batch execution would send 2.5 MB per layer and image
-// through DRAM instead. The weight gradients of convolutions are summed per lane: image i of a batch belongs
-// to lane i % NET_LANES, a lane's images are summed in order, lanes in order, so that the bits do not depend
-// on the number of threads. A dense layer's weight gradient needs the whole batch: it is computed after it,
-// split by rows of the weight matrix.
+// through DRAM instead. Only what needs the whole batch stops it: a batch norm that trains, a large dense layer
+// (net_schedule.c). The weight gradients of convolutions are summed per lane: image i of a batch belongs to lane
+// i % NET_LANES, a lane's images are summed in order, lanes in order, so that the bits do not depend on the number
+// of threads. Those of large layers are computed from the batch, split in a way that depends on the shapes alone.
 #ifndef ENGINE_NET_H
 #define ENGINE_NET_H
 
@@ -133,6 +133,9 @@ struct parameter {
 size_t net_parameter_count(const struct net *net);
 struct parameter *net_parameter(struct net *net, size_t index);
 void net_parameters_changed(struct net *net); // after writing to values: packed copies are made anew
+// After an update from the gradients of the last net_train, to what trains alone: moving statistics follow that batch,
+// and packed copies of what trains are made anew.
+void net_stepped(struct net *net);
 
 // --- running ---------------------------------------------------------------------------------------------------------
 // Where images come from: `fetch` writes image `index` of the batch, [H, W, C] of the input's type. It is

@@ -40,9 +40,10 @@ struct value {
   size_t bytes;
   enum dtype dtype;
   bool wants_gradient; // something upstream can be trained
-  int born, dies;      // first and last moment of the map: see net_plan.c
+  int born, dies;      // first and last moment of the map: see net_schedule.c
   int gradient_born, gradient_dies;
-  size_t offset, gradient_offset; // in a worker's arena
+  bool kept, gradient_kept;       // for the whole batch, in net->store; else in a worker's arena
+  size_t offset, gradient_offset; // in the arena, or of each image in the store
 };
 
 struct step {
@@ -51,8 +52,17 @@ struct step {
   int inputs[OP_INPUTS], input_count, output; // values
   bool add[OP_INPUTS];                        // a later step has already written this input's gradient
   size_t first_parameter, parameter_count;
-  size_t saved_offset; // in a worker's arena
-  size_t lane_offset;  // in floats
+  int before, forward, backward, after; // its moments
+  bool saved_kept;
+  size_t saved_offset;      // as of a value
+  size_t lane_offset;       // in floats
+  size_t batch_lane_offset; // in floats of one lane
+};
+
+// Steps first ... end - 1, which an image passes without waiting for others. Where the step `first` has a batch_forward
+// it runs before them.
+struct segment {
+  size_t first, end;
 };
 
 // Memory of one thread.
@@ -82,6 +92,12 @@ struct net {
   size_t value_count, value_capacity;
   struct step *steps;
   size_t step_count, step_capacity;
+  struct segment *segments; // [segment_count]; the first may be empty
+  size_t segment_count;
+  unsigned char *store; // [store_bytes, batch]: maps that cross a cut, each for all images
+  size_t store_bytes;
+  float *batch_lanes; // [BATCH_LANES, batch_lane_floats], of one segment
+  size_t batch_lane_floats;
   struct worker *workers;            // [threads]
   size_t arena_bytes, scratch_bytes; // of one worker
   float *lanes;                      // [NET_LANES, lane_floats]
@@ -110,7 +126,7 @@ struct layer *layer_only_reader(const struct net *net, const struct layer *layer
 
 // What layer_fuse.c looks for.
 extern const struct layer_kind layer_batch_norm, layer_relu, layer_add_kind;
-float layer_batch_norm_epsilon(const struct layer *layer);
+struct batch_norm layer_batch_norm_of(const struct layer *layer);
 
 // Whether any of the layer's own parameters trains.
 bool layer_trains(const struct net *net, const struct layer *layer);
@@ -126,6 +142,14 @@ struct op_context plan_context(const struct net *net, const struct layer *layer)
 // A step that runs op (taken over, freed on error too). Inputs: values; b is -1 for one input.
 enum status plan_step(struct net *net, const struct layer *layer, struct op *op, int a, int b, int output,
                       size_t first_parameter, size_t parameter_count, struct error *error);
+
+// Whether gradients pass through the step.
+bool plan_goes_back(const struct net *net, const struct step *step);
+
+// --- scheduling: net_schedule.c --------------------------------------------------------------------------------------
+
+// Segments, moments, lifetimes and places of all steps.
+enum status schedule_make(struct net *net, struct error *error);
 
 // --- lowering: layer_fuse.c ------------------------------------------------------------------------------------------
 

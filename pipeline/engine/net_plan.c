@@ -1,13 +1,8 @@
-// From layers to steps, and from steps to memory.
-//
-// Moments: step s runs forward at moment s and backward at moment 2S-1-s, with S steps. A map lives from its
-// step's forward to its last reader; a gradient from its first writer (the last reader of the map, backward
-// runs in reverse) to its step's backward. The arena gives each a place for that time only.
+// From layers to steps; the memory of all of them.
 #include <omp.h>
 #include <stdlib.h>
 
 #include "core/mem.h"
-#include "engine/arena.h"
 #include "engine/net_parts.h"
 
 enum status plan_value(struct net *net, struct shape shape, enum dtype dtype, int *value, struct error *error)
@@ -54,8 +49,7 @@ struct op_context plan_context(const struct net *net, const struct layer *layer)
   return context;
 }
 
-// Whether the step has a backward.
-static bool goes_back(const struct net *net, const struct step *step)
+bool plan_goes_back(const struct net *net, const struct step *step)
 {
   return net->options.training && net->values[step->output].wants_gradient;
 }
@@ -98,66 +92,6 @@ static enum status lower_layers(struct net *net, struct error *error)
   return status;
 }
 
-static void latest(int *moment, int candidate)
-{
-  if (*moment < candidate) *moment = candidate;
-}
-
-// When each map and gradient is needed.
-static void find_lifetimes(struct net *net)
-{
-  int steps = (int)net->step_count, end = 2 * steps - 1;
-  for (size_t v = 0; v < net->value_count; v++)
-    net->values[v].born = net->values[v].gradient_born = net->values[v].gradient_dies = -1;
-  for (int s = 0; s < steps; s++) {
-    const struct step *step = &net->steps[s];
-    struct value *y = &net->values[step->output];
-    bool back = goes_back(net, step);
-    if (y->born < 0) y->born = s; // written twice where a map is added in place
-    latest(&y->dies, back && step->op->backward_reads_y ? end - s : s);
-    y->gradient_dies = end - s;
-    for (int i = 0; i < step->input_count; i++)
-      latest(&net->values[step->inputs[i]].dies, back && step->op->backward_reads_x ? end - s : s);
-  }
-  if (net->values[net->layers[NET_INPUT]->value].born < 0) net->values[net->layers[NET_INPUT]->value].born = 0;
-  for (int s = steps - 1; s >= 0; s--) {
-    struct step *step = &net->steps[s];
-    for (int i = 0; i < step->input_count; i++) {
-      struct value *x = &net->values[step->inputs[i]];
-      step->add[i] = x->gradient_born >= 0;
-      if (!step->add[i]) x->gradient_born = end - s;
-    }
-  }
-  struct value *logits = &net->values[net->logits];
-  latest(&logits->dies, steps); // read by the loss, after the last step
-  logits->gradient_born = steps - 1;
-}
-
-static enum status place_all(struct net *net, struct error *error)
-{
-  struct arena_item *items = NULL;
-  size_t count = 0;
-  enum status status =
-      mem_zeroed((void **)&items, 2 * net->value_count + net->step_count, sizeof *items, "a plan", error);
-  if (status) return status;
-  for (size_t v = 0; v < net->value_count; v++) {
-    struct value *value = &net->values[v];
-    items[count++] = (struct arena_item){value->bytes, value->born, value->dies, &value->offset};
-    if (!net->options.training || !value->wants_gradient || value->gradient_born < 0) continue;
-    items[count++] =
-        (struct arena_item){value->bytes, value->gradient_born, value->gradient_dies, &value->gradient_offset};
-  }
-  for (size_t s = 0; s < net->step_count; s++) {
-    struct step *step = &net->steps[s];
-    if (step->op->saved_bytes == 0) continue;
-    int dies = (int)(net->options.training ? 2 * net->step_count - 1 - s : s);
-    items[count++] = (struct arena_item){step->op->saved_bytes, (int)s, dies, &step->saved_offset};
-  }
-  status = arena_place(items, count, &net->arena_bytes, error);
-  free(items);
-  return status;
-}
-
 static enum status allocate(struct net *net, struct error *error)
 {
   enum status status = OK;
@@ -165,7 +99,7 @@ static enum status allocate(struct net *net, struct error *error)
     struct step *step = &net->steps[s];
     if (step->op->scratch_bytes > net->scratch_bytes) net->scratch_bytes = step->op->scratch_bytes;
     step->lane_offset = net->lane_floats;
-    if (goes_back(net, step)) net->lane_floats += (step->op->lane_floats + 15) / 16 * 16; // whole cache lines
+    if (plan_goes_back(net, step)) net->lane_floats += (step->op->lane_floats + 15) / 16 * 16; // whole cache lines
   }
   status = mem_zeroed((void **)&net->workers, (size_t)net->options.threads, sizeof *net->workers, "workers", error);
   for (int t = 0; !status && t < net->options.threads; t++) {
@@ -173,7 +107,13 @@ static enum status allocate(struct net *net, struct error *error)
     status = mem_aligned((void **)&worker->arena, net->arena_bytes, 1, "activations", error);
     if (!status) status = mem_aligned((void **)&worker->scratch, net->scratch_bytes, 1, "scratch", error);
   }
+  size_t store = 0, batch = (size_t)net->options.batch;
+  if (!mem_multiply(net->store_bytes, batch, &store)) return fail_memory(error, "activations of a batch", batch);
+  if (!status) status = mem_aligned((void **)&net->store, store, 1, "activations of a batch", error);
   if (status || !net->options.training) return status;
+  status = mem_aligned((void **)&net->batch_lanes, BATCH_LANES * net->batch_lane_floats, sizeof(float),
+                       "gradient lanes", error);
+  if (status) return status;
   status = mem_aligned((void **)&net->lanes, NET_LANES * net->lane_floats, sizeof(float), "gradient lanes", error);
   if (!status) status = mem_zeroed((void **)&net->losses, (size_t)net->options.batch, sizeof(double), "losses", error);
   for (size_t i = 0; !status && i < net->parameter_count; i++) {
@@ -231,8 +171,7 @@ enum status net_plan(struct net *net, const struct net_options *options, struct 
   if (net->step_count == 0 || (options->training && (!floats || !net->values[net->logits].wants_gradient)))
     return fail(error, BAD_USAGE, "%s: the output %s must be a dense layer that something before it or itself trains",
                 net->name, output->name);
-  find_lifetimes(net);
-  status = place_all(net, error);
+  status = schedule_make(net, error);
   if (!status) status = allocate(net, error);
   if (!status) net_parameters_changed(net);
   return status;

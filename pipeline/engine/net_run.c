@@ -8,9 +8,32 @@
 
 enum { BATCH_PARTS = 64 }; // of the work after a batch, shared out to threads
 
-static void *value_map(const struct net *net, const struct worker *worker, int value)
+// One call of net_train or net_infer.
+struct pass {
+  struct net *net;
+  const struct net_input *input;
+  const struct net_target *target; // NULL: inference
+  size_t n;
+  uint64_t step;
+  float *logits; // NULL: not wanted
+};
+
+static void *place(const struct net *net, const struct worker *worker, bool kept, size_t offset, size_t bytes,
+                   size_t image)
 {
-  return worker->arena + net->values[value].offset;
+  return kept ? net->store + offset * (size_t)net->options.batch + image * bytes : worker->arena + offset;
+}
+
+static void *map_of(const struct net *net, const struct worker *worker, int value, size_t image)
+{
+  const struct value *v = &net->values[value];
+  return place(net, worker, v->kept, v->offset, v->bytes, image);
+}
+
+static void *gradient_of(const struct net *net, const struct worker *worker, int value, size_t image)
+{
+  const struct value *v = &net->values[value];
+  return place(net, worker, v->gradient_kept, v->gradient_offset, v->bytes, image);
 }
 
 static float *lane_of(const struct net *net, size_t lane)
@@ -18,65 +41,230 @@ static float *lane_of(const struct net *net, size_t lane)
   return net->lanes ? net->lanes + lane * net->lane_floats : NULL;
 }
 
-// What op `step` needs to know about image `image` on thread `thread`.
-static struct op_run wiring(const struct net *net, const struct step *step, int thread, size_t image)
+// What op `step` needs to know about image `image` on this thread.
+static struct op_run wiring(const struct pass *pass, const struct step *step, size_t image)
 {
+  const struct net *net = pass->net;
+  int thread = omp_get_thread_num();
   const struct worker *worker = &net->workers[thread];
-  struct op_run run = {.y = value_map(net, worker, step->output),
-                       .saved = step->op->saved_bytes ? worker->arena + step->saved_offset : NULL,
+  struct op_run run = {.y = map_of(net, worker, step->output, image),
                        .scratch = worker->scratch,
                        .thread = thread,
-                       .image = image};
-  for (int i = 0; i < step->input_count; i++) run.x[i] = value_map(net, worker, step->inputs[i]);
+                       .image = image,
+                       .step = pass->step,
+                       .training = pass->target};
+  if (step->op->saved_bytes)
+    run.saved = place(net, worker, step->saved_kept, step->saved_offset, step->op->saved_bytes, image);
+  for (int i = 0; i < step->input_count; i++) run.x[i] = map_of(net, worker, step->inputs[i], image);
   return run;
 }
 
-static void forward(const struct net *net, int thread, size_t image, bool training, uint64_t step_number)
+static struct op_run backward_wiring(const struct pass *pass, const struct step *step, size_t image)
 {
-  for (size_t s = 0; s < net->step_count; s++) {
-    const struct step *step = &net->steps[s];
-    struct op_run run = wiring(net, step, thread, image);
-    run.training = training;
-    run.step = step_number;
-    step->op->kind->forward(step->op, &run);
+  const struct net *net = pass->net;
+  struct op_run run = wiring(pass, step, image);
+  const struct worker *worker = &net->workers[run.thread];
+  run.dy = gradient_of(net, worker, step->output, image);
+  for (int i = 0; i < step->input_count; i++) {
+    if (net->values[step->inputs[i]].wants_gradient) run.dx[i] = gradient_of(net, worker, step->inputs[i], image);
+    run.add[i] = step->add[i];
   }
+  run.lane = lane_of(net, image % NET_LANES) + step->lane_offset;
+  return run;
 }
 
-static void backward(const struct net *net, int thread, size_t image, uint64_t step_number)
+// The step behind the cut that ends segment k; NULL: it is the last.
+static const struct step *step_behind(const struct net *net, size_t k)
 {
-  const struct worker *worker = &net->workers[thread];
-  for (size_t s = net->step_count; s-- > 0;) {
+  return k + 1 < net->segment_count ? &net->steps[net->segments[k + 1].first] : NULL;
+}
+
+static void forward(const struct pass *pass, size_t k, size_t image)
+{
+  const struct net *net = pass->net;
+  const struct worker *worker = &net->workers[omp_get_thread_num()];
+  if (k == 0) pass->input->fetch(pass->input->self, image, map_of(net, worker, net->layers[NET_INPUT]->value, image));
+  for (size_t s = net->segments[k].first; s < net->segments[k].end; s++) {
+    struct op_run run = wiring(pass, &net->steps[s], image);
+    net->steps[s].op->kind->forward(net->steps[s].op, &run);
+  }
+  const struct step *behind = step_behind(net, k);
+  if (!behind || !behind->op->kind->before || !pass->target) return;
+  struct op_run run = wiring(pass, behind, image);
+  behind->op->kind->before(behind->op, &run);
+}
+
+static void backward(const struct pass *pass, size_t k, size_t image)
+{
+  const struct net *net = pass->net;
+  const struct step *behind = step_behind(net, k);
+  if (behind && behind->op->kind->after && plan_goes_back(net, behind)) {
+    struct op_run run = backward_wiring(pass, behind, image);
+    behind->op->kind->after(behind->op, &run);
+  }
+  for (size_t s = net->segments[k].end; s-- > net->segments[k].first;) {
     const struct step *step = &net->steps[s];
-    if (!net->values[step->output].wants_gradient) continue;
-    struct op_run run = wiring(net, step, thread, image);
-    run.training = true;
-    run.step = step_number;
-    run.dy = worker->arena + net->values[step->output].gradient_offset;
-    for (int i = 0; i < step->input_count; i++) {
-      const struct value *x = &net->values[step->inputs[i]];
-      if (x->wants_gradient) run.dx[i] = worker->arena + x->gradient_offset;
-      run.add[i] = step->add[i];
-    }
-    run.lane = lane_of(net, image % NET_LANES) + step->lane_offset;
+    if (!plan_goes_back(net, step)) continue;
+    struct op_run run = backward_wiring(pass, step, image);
     step->op->kind->backward(step->op, &run);
   }
 }
 
-static void train_image(struct net *net, const struct net_input *input, const struct net_target *target, size_t n,
-                        size_t image, uint64_t step_number, float *logits)
+// The output of one image as floats.
+static void give_out(const struct net *net, const void *map, float *logits)
 {
-  int thread = omp_get_thread_num();
-  const struct worker *worker = &net->workers[thread];
-  input->fetch(input->self, image, value_map(net, worker, net->layers[NET_INPUT]->value));
-  forward(net, thread, image, true, step_number);
-  const float *row = value_map(net, worker, net->logits);
-  float *dlogits = (float *)(void *)(worker->arena + net->values[net->logits].gradient_offset);
-  if (logits) memcpy(logits + image * (size_t)net->classes, row, (size_t)net->classes * sizeof *row);
+  size_t classes = (size_t)net->classes;
+  if (net->values[net->logits].dtype == DTYPE_F32)
+    memcpy(logits, map, classes * sizeof *logits);
+  else
+    for (size_t i = 0; i < classes; i++) logits[i] = bf16_to_float(((const uint16_t *)map)[i]);
+}
+
+// The last segment of one image: its logits, in training its loss and the way back.
+static void turn(const struct pass *pass, size_t image)
+{
+  const struct net *net = pass->net;
+  const struct worker *worker = &net->workers[omp_get_thread_num()];
+  forward(pass, net->segment_count - 1, image);
+  const void *row = map_of(net, worker, net->logits, image);
+  if (pass->logits) give_out(net, row, pass->logits + image * (size_t)net->classes);
+  if (!pass->target) return;
+  const struct net_target *target = pass->target;
   int32_t label = target->labels[image], other = target->others ? target->others[image] : label;
   float share = target->shares ? target->shares[image] : 1;
-  net->losses[image] =
-      loss_cross_entropy_mixed(row, net->classes, label, other, share, target->label_smoothing, 1 / (float)n, dlogits);
-  backward(net, thread, image, step_number);
+  net->losses[image] = loss_cross_entropy_mixed(row, net->classes, label, other, share, target->label_smoothing,
+                                                1 / (float)pass->n, gradient_of(net, worker, net->logits, image));
+  backward(pass, net->segment_count - 1, image);
+}
+
+// --- the whole batch -------------------------------------------------------------------------------------------------
+
+static struct op_batch batch_wiring(const struct pass *pass, const struct step *step, size_t part, size_t parts)
+{
+  const struct net *net = pass->net;
+  const struct worker *worker = &net->workers[omp_get_thread_num()];
+  const struct value *x = &net->values[step->inputs[0]], *y = &net->values[step->output];
+  struct op_batch batch = {.n = pass->n,
+                           .add = step->add[0],
+                           .training = pass->target,
+                           .scratch = worker->scratch,
+                           .part = part,
+                           .parts = parts,
+                           .thread = omp_get_thread_num()};
+  if (x->kept) batch.x = map_of(net, worker, step->inputs[0], 0);
+  if (y->kept) batch.y = map_of(net, worker, step->output, 0);
+  if (net->batch_lanes) batch.lanes = net->batch_lanes + BATCH_LANES * step->batch_lane_offset;
+  if (y->gradient_kept) batch.dy = gradient_of(net, worker, step->output, 0);
+  if (x->gradient_kept && x->wants_gradient) batch.dx = gradient_of(net, worker, step->inputs[0], 0);
+  return batch;
+}
+
+// Called by all threads together, as the functions below.
+static void share_batch(const struct pass *pass, const struct step *step,
+                        void (*work)(const struct op *op, const struct op_batch *batch))
+{
+  if (!work) return;
+#pragma omp for schedule(dynamic, 1)
+  for (size_t part = 0; part < BATCH_PARTS; part++) {
+    const struct op_batch batch = batch_wiring(pass, step, part, BATCH_PARTS);
+    work(step->op, &batch);
+  }
+}
+
+// Whether the step's own parameters do.
+static bool trains(const struct net *net, const struct step *step)
+{
+  return step->parameter_count > 0 && net->parameters[step->first_parameter].trainable;
+}
+
+static void gradients_of(const struct net *net, const struct step *step, float *gradients[OP_PARAMETERS])
+{
+  for (size_t i = 0; i < step->parameter_count; i++) gradients[i] = net->parameters[step->first_parameter + i].gradient;
+}
+
+// Sums the lanes in order into the first and hands the sum to the op.
+static void reduce_lanes(const struct net *net, const struct step *step, size_t lanes)
+{
+  float *sum = lane_of(net, 0) + step->lane_offset;
+  for (size_t lane = 1; lane < lanes; lane++) {
+    const float *other = lane_of(net, lane) + step->lane_offset;
+    for (size_t i = 0; i < step->op->lane_floats; i++) sum[i] += other[i];
+  }
+  float *gradients[OP_PARAMETERS] = {0};
+  gradients_of(net, step, gradients);
+  step->op->kind->gradient(step->op, sum, gradients);
+}
+
+static void batch_lane(const struct pass *pass, size_t k, size_t lane)
+{
+  const struct net *net = pass->net;
+  for (size_t s = net->segments[k].first; s < net->segments[k].end; s++) {
+    const struct step *step = &net->steps[s];
+    if (!trains(net, step) || !step->op->kind->batch_lane) continue;
+    const struct op_batch batch = batch_wiring(pass, step, lane, BATCH_LANES);
+    step->op->kind->batch_lane(step->op, &batch);
+  }
+}
+
+static void batch_gradient(const struct pass *pass, size_t k, size_t part)
+{
+  const struct net *net = pass->net;
+  for (size_t s = net->segments[k].first; s < net->segments[k].end; s++) {
+    const struct step *step = &net->steps[s];
+    if (!trains(net, step) || !step->op->kind->batch_gradient) continue;
+    float *gradients[OP_PARAMETERS] = {0};
+    gradients_of(net, step, gradients);
+    const struct op_batch batch = batch_wiring(pass, step, part, BATCH_PARTS);
+    step->op->kind->batch_gradient(step->op, &batch, gradients);
+  }
+}
+
+// What segment k's steps do with the batch once all its images came back.
+static void finish_segment(const struct pass *pass, size_t k)
+{
+  const struct net *net = pass->net;
+  const struct step *first = k > 0 ? &net->steps[net->segments[k].first] : NULL;
+  if (first && plan_goes_back(net, first)) share_batch(pass, first, first->op->kind->batch_backward);
+  if (net->batch_lane_floats > 0) {
+#pragma omp for schedule(dynamic, 1)
+    for (size_t lane = 0; lane < BATCH_LANES; lane++) batch_lane(pass, k, lane);
+  }
+#pragma omp for schedule(dynamic, 1)
+  for (size_t part = 0; part < BATCH_PARTS; part++) batch_gradient(pass, k, part);
+}
+
+static void begin_segment(const struct pass *pass, size_t k)
+{
+  const struct step *first = &pass->net->steps[pass->net->segments[k].first];
+  if (k > 0) share_batch(pass, first, first->op->kind->batch_forward);
+}
+
+// All segments forward, and the last one back.
+static void pass_forward(const struct pass *pass)
+{
+  size_t last = pass->net->segment_count - 1;
+  for (size_t k = 0; k < last; k++) {
+    begin_segment(pass, k);
+#pragma omp for schedule(dynamic, 1)
+    for (size_t image = 0; image < pass->n; image++) forward(pass, k, image);
+  }
+  begin_segment(pass, last);
+}
+
+// The images of a lane in order, so that the sums in it have one order.
+static void pass_backward(const struct pass *pass, size_t lanes)
+{
+  size_t last = pass->net->segment_count - 1;
+#pragma omp for schedule(dynamic, 1)
+  for (size_t lane = 0; lane < lanes; lane++)
+    for (size_t image = lane; image < pass->n; image += NET_LANES) turn(pass, image);
+  finish_segment(pass, last);
+  for (size_t k = last; k-- > 0;) {
+#pragma omp for schedule(dynamic, 1)
+    for (size_t lane = 0; lane < lanes; lane++)
+      for (size_t image = lane; image < pass->n; image += NET_LANES) backward(pass, k, image);
+    finish_segment(pass, k);
+  }
 }
 
 static enum status check_call(const struct net *net, size_t n, struct error *error)
@@ -104,58 +292,24 @@ static enum status check_target(const struct net *net, const struct net_target *
   return status || !target->others ? status : check_labels(net, target->others, n, error);
 }
 
-// Whether the step's own parameters do.
-static bool trains(const struct net *net, const struct step *step)
-{
-  return step->parameter_count > 0 && net->parameters[step->first_parameter].trainable;
-}
-
-// Sums the lanes in order into the first and hands the sum to the op.
-static void reduce_lanes(const struct net *net, const struct step *step, size_t lanes)
-{
-  float *sum = lane_of(net, 0) + step->lane_offset;
-  for (size_t lane = 1; lane < lanes; lane++) {
-    const float *other = lane_of(net, lane) + step->lane_offset;
-    for (size_t i = 0; i < step->op->lane_floats; i++) sum[i] += other[i];
-  }
-  float *gradients[OP_PARAMETERS] = {0};
-  for (size_t i = 0; i < step->parameter_count; i++) gradients[i] = net->parameters[step->first_parameter + i].gradient;
-  step->op->kind->gradient(step->op, sum, gradients);
-}
-
-static void batch_part(const struct net *net, size_t n, size_t part, void *scratch)
-{
-  for (size_t s = 0; s < net->step_count; s++) {
-    const struct step *step = &net->steps[s];
-    if (!trains(net, step) || !step->op->kind->batch_gradient) continue;
-    float *gradients[OP_PARAMETERS] = {0};
-    for (size_t i = 0; i < step->parameter_count; i++)
-      gradients[i] = net->parameters[step->first_parameter + i].gradient;
-    step->op->kind->batch_gradient(step->op, n, part, BATCH_PARTS, scratch, gradients);
-  }
-}
-
 enum status net_train(struct net *net, const struct net_input *input, const struct net_target *target, size_t n,
                       uint64_t step, double *loss, float *logits, struct error *error)
 {
   enum status status = check_call(net, n, error);
   if (!status) status = check_target(net, target, n, error);
   if (status) return status;
+  const struct pass pass = {net, input, target, n, step, logits};
   size_t lanes = n < NET_LANES ? n : NET_LANES;
   memset(net->lanes, 0, lanes * net->lane_floats * sizeof *net->lanes);
 #pragma omp parallel num_threads(net->options.threads)
   {
     omp_set_num_threads(
         1); // inside a kernel; even where this team is of one thread, which OpenMP does not count as a team
+    pass_forward(&pass);
+    pass_backward(&pass, lanes);
 #pragma omp for schedule(dynamic, 1)
-    for (size_t lane = 0; lane < lanes; lane++)
-      for (size_t image = lane; image < n; image += NET_LANES) train_image(net, input, target, n, image, step, logits);
-#pragma omp for schedule(dynamic, 1) nowait
     for (size_t s = 0; s < net->step_count; s++)
       if (trains(net, &net->steps[s]) && net->steps[s].op->kind->gradient) reduce_lanes(net, &net->steps[s], lanes);
-#pragma omp for schedule(dynamic, 1)
-    for (size_t part = 0; part < BATCH_PARTS; part++)
-      batch_part(net, n, part, net->workers[omp_get_thread_num()].scratch);
   }
   double sum = 0;
   for (size_t i = 0; i < n; i++) sum += net->losses[i];
@@ -165,53 +319,76 @@ enum status net_train(struct net *net, const struct net_input *input, const stru
   return OK;
 }
 
-// The output of one image as floats.
-static void give_out(const struct net *net, const void *map, float *logits)
-{
-  size_t classes = (size_t)net->classes;
-  if (net->values[net->logits].dtype == DTYPE_F32)
-    memcpy(logits, map, classes * sizeof *logits);
-  else
-    for (size_t i = 0; i < classes; i++) logits[i] = bf16_to_float(((const uint16_t *)map)[i]);
-}
-
 enum status net_infer(struct net *net, const struct net_input *input, size_t n, float *logits, struct error *error)
 {
   enum status status = check_call(net, n, error);
   if (status) return status;
-  size_t classes = (size_t)net->classes;
+  const struct pass pass = {.net = net, .input = input, .n = n, .logits = logits};
 #pragma omp parallel num_threads(net->options.threads)
   {
     omp_set_num_threads(1); // see net_train
+    pass_forward(&pass);
 #pragma omp for schedule(dynamic, 1)
-    for (size_t image = 0; image < n; image++) {
-      int thread = omp_get_thread_num();
-      const struct worker *worker = &net->workers[thread];
-      input->fetch(input->self, image, value_map(net, worker, net->layers[NET_INPUT]->value));
-      forward(net, thread, image, false, 0);
-      give_out(net, value_map(net, worker, net->logits), logits + image * classes);
-    }
+    for (size_t image = 0; image < n; image++) turn(&pass, image);
   }
   return OK;
 }
 
-void net_parameters_changed(struct net *net)
+static void values_of(const struct net *net, const struct step *step, float *values[OP_PARAMETERS])
+{
+  for (size_t i = 0; i < step->parameter_count; i++) values[i] = net->parameters[step->first_parameter + i].value;
+}
+
+static void pack_part(struct net *net, bool all, size_t part)
+{
+  for (size_t s = 0; s < net->step_count; s++) {
+    const struct step *step = &net->steps[s];
+    float *values[OP_PARAMETERS] = {0};
+    values_of(net, step, values);
+    if (step->op->kind->pack_part && (all || trains(net, step)))
+      step->op->kind->pack_part(step->op, values, part, BATCH_PARTS);
+  }
+}
+
+// Packs the parameters of all steps, or of those that train; returns the first parameter among them that is not finite.
+static size_t pack(struct net *net, bool all)
 {
   size_t not_finite = SIZE_MAX;
 #pragma omp parallel num_threads(net->options.threads) reduction(min : not_finite)
   {
     omp_set_num_threads(1); // see net_train
 #pragma omp for schedule(dynamic, 1) nowait
-    for (size_t i = 0; i < net->parameter_count; i++)
-      if (!all_finite(net->parameters[i].value, net->parameters[i].count) && i < not_finite) not_finite = i;
+    for (size_t i = 0; i < net->parameter_count; i++) {
+      const struct parameter *parameter = &net->parameters[i];
+      if ((all || parameter->trainable) && !all_finite(parameter->value, parameter->count) && i < not_finite)
+        not_finite = i;
+    }
 #pragma omp for schedule(dynamic, 1)
     for (size_t s = 0; s < net->step_count; s++) {
       const struct step *step = &net->steps[s];
-      if (!step->op->kind->pack) continue;
       float *values[OP_PARAMETERS] = {0};
-      for (size_t i = 0; i < step->parameter_count; i++) values[i] = net->parameters[step->first_parameter + i].value;
-      step->op->kind->pack(step->op, values);
+      values_of(net, step, values);
+      if (step->op->kind->pack && (all || trains(net, step))) step->op->kind->pack(step->op, values);
     }
+#pragma omp for schedule(dynamic, 1)
+    for (size_t part = 0; part < BATCH_PARTS; part++) pack_part(net, all, part);
   }
-  net->not_finite = not_finite;
+  return not_finite;
+}
+
+void net_parameters_changed(struct net *net)
+{
+  net->not_finite = pack(net, true);
+}
+
+void net_stepped(struct net *net)
+{
+  for (size_t s = 0; s < net->step_count; s++) {
+    const struct step *step = &net->steps[s];
+    float *values[OP_PARAMETERS] = {0};
+    values_of(net, step, values);
+    if (step->op->kind->settle && trains(net, step)) step->op->kind->settle(step->op, values);
+  }
+  size_t not_finite = pack(net, false);
+  if (not_finite < net->not_finite) net->not_finite = not_finite;
 }

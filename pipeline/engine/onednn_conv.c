@@ -19,19 +19,22 @@ struct library_conv {
   int weight_rank;
   dnnl_dims_t x_dims, y_dims, weight_dims, strides, dilation, before, after;
   struct call forward, backward_input, backward_weights;
+  struct call
+      group_weights; // backward_weights of `group` images that lie together; 0: each image by itself, into lanes
+  size_t group;
   struct call pack_forward, pack_backward, unpack; // reorders from and to Keras' layout
   void *weights, *backward_weights_copy, *reorder_scratch;
   float *bias, *plain;                         // plain: a sum of gradients or folded weights, in Keras' layout
-  size_t kernel_count, lane_kernel;            // floats in Keras' and in oneDNN's layout
+  size_t biases, kernel_count, lane_kernel;    // floats in Keras' and in oneDNN's layout
   size_t scratchpad_bytes, dx_at, gradient_at; // in scratch
 };
 
 static void library_free(struct op *op)
 {
   struct library_conv *conv = (struct library_conv *)op;
-  struct call *calls[6] = {&conv->forward,      &conv->backward_input, &conv->backward_weights,
-                           &conv->pack_forward, &conv->pack_backward,  &conv->unpack};
-  for (size_t i = 0; i < 6; i++) call_free(calls[i]);
+  struct call *calls[7] = {&conv->group_weights, &conv->forward,       &conv->backward_input, &conv->backward_weights,
+                           &conv->pack_forward,  &conv->pack_backward, &conv->unpack};
+  for (size_t i = 0; i < 7; i++) call_free(calls[i]);
   onednn_close(&conv->onednn);
   free(conv->weights);
   free(conv->backward_weights_copy);
@@ -70,26 +73,59 @@ static void library_forward(const struct op *op, const struct op_run *run)
   onednn_poison_unless(done, run->y, map_bytes(conv, conv->spec.window.y));
 }
 
+// The gradient of the weights over the images that `call` is for.
+static void weights_gradient(const struct library_conv *conv, const struct call *call, int thread, const void *x,
+                             void *dy, float *gradient, void *scratch)
+{
+  void *with_bias[] = {(void *)x, dy, gradient, gradient + conv->lane_kernel, scratch};
+  void *without[] = {(void *)x, dy, gradient, scratch};
+  bool done = call_run(call, &conv->onednn, thread, conv->depthwise ? without : with_bias);
+  onednn_poison_unless(done, gradient, (conv->lane_kernel + conv->biases) * sizeof(float));
+}
+
+static void add_to(float *sum, const float *values, size_t count)
+{
+#pragma omp simd
+  for (size_t i = 0; i < count; i++) sum[i] += values[i];
+}
+
 static void library_backward(const struct op *op, const struct op_run *run)
 {
   const struct library_conv *conv = (const struct library_conv *)op;
   const struct kernels *kernels = native_kernels(conv->dtype);
   const struct window *w = &conv->spec.window;
-  float *gradient = (float *)(void *)((unsigned char *)run->scratch + conv->gradient_at);
   if (conv->spec.relu) kernels->relu_gradient(shape_elements(w->y), run->y, run->dy);
-
-  void *with_bias[] = {(void *)run->x[0], run->dy, gradient, gradient + conv->lane_kernel, run->scratch};
-  void *without[] = {(void *)run->x[0], run->dy, gradient, run->scratch};
-  bool done = call_run(&conv->backward_weights, &conv->onednn, run->thread, conv->depthwise ? without : with_bias);
-  onednn_poison_unless(done, gradient, conv->op.lane_floats * sizeof(float));
-  for (size_t i = 0; i < conv->op.lane_floats; i++) run->lane[i] += gradient[i];
+  if (conv->group == 0) {
+    float *gradient = (float *)(void *)((unsigned char *)run->scratch + conv->gradient_at);
+    weights_gradient(conv, &conv->backward_weights, run->thread, run->x[0], run->dy, gradient, run->scratch);
+    add_to(run->lane, gradient, conv->op.lane_floats);
+  }
   if (!run->dx[0]) return;
 
   void *dx = run->add[0] ? (unsigned char *)run->scratch + conv->dx_at : run->dx[0];
-  done = call_run(&conv->backward_input, &conv->onednn, run->thread,
-                  (void *[]){run->dy, conv->backward_weights_copy, dx, run->scratch});
+  bool done = call_run(&conv->backward_input, &conv->onednn, run->thread,
+                       (void *[]){run->dy, conv->backward_weights_copy, dx, run->scratch});
   onednn_poison_unless(done, dx, map_bytes(conv, w->x));
   if (run->add[0]) kernels->add_dropout(shape_elements(w->x), run->dx[0], dx, NULL, 1, run->dx[0]);
+}
+
+// Lane l has the groups l, l + BATCH_LANES, ... of `group` images, and so of the images that are no whole group.
+static void library_batch_lane(const struct op *op, const struct op_batch *batch)
+{
+  const struct library_conv *conv = (const struct library_conv *)op;
+  size_t x_bytes = map_bytes(conv, conv->spec.window.x), y_bytes = map_bytes(conv, conv->spec.window.y);
+  size_t floats = conv->op.batch_lane_floats, groups = batch->n / conv->group, whole = groups * conv->group;
+  float *lane = batch->lanes + batch->part * floats;
+  float *gradient = (float *)(void *)((unsigned char *)batch->scratch + conv->gradient_at), *out = lane;
+  for (size_t turn = batch->part; turn < groups + batch->n - whole; turn += BATCH_LANES) {
+    size_t image = turn < groups ? turn * conv->group : whole + turn - groups;
+    weights_gradient(conv, turn < groups ? &conv->group_weights : &conv->backward_weights, batch->thread,
+                     (const unsigned char *)batch->x + image * x_bytes, (unsigned char *)batch->dy + image * y_bytes,
+                     out, batch->scratch);
+    if (out != lane) add_to(lane, out, floats);
+    out = gradient;
+  }
+  if (out == lane) memset(lane, 0, floats * sizeof *lane);
 }
 
 static void library_gradient(const struct op *op, float *sum, float *const gradients[OP_PARAMETERS])
@@ -107,6 +143,24 @@ static const struct op_kind conv_kind = {.name = "conv",
                                          .forward = library_forward,
                                          .backward = library_backward,
                                          .gradient = library_gradient};
+
+static void library_batch_gradient(const struct op *op, const struct op_batch *batch,
+                                   float *const gradients[OP_PARAMETERS])
+{
+  const struct library_conv *conv = (const struct library_conv *)op;
+  size_t floats = conv->op.batch_lane_floats;
+  if (batch->part > 0) return;
+  for (size_t lane = 1; lane < BATCH_LANES; lane++) add_to(batch->lanes, batch->lanes + lane * floats, floats);
+  library_gradient(op, batch->lanes, gradients);
+}
+
+static const struct op_kind batch_conv_kind = {.name = "conv",
+                                               .free = library_free,
+                                               .pack = library_pack,
+                                               .forward = library_forward,
+                                               .backward = library_backward,
+                                               .batch_lane = library_batch_lane,
+                                               .batch_gradient = library_batch_gradient};
 
 static const struct op_kind depthwise_kind = {.name = "depthwise",
                                               .free = library_free,
@@ -177,23 +231,66 @@ static enum status plan_call(struct library_conv *conv, const struct op_context 
                      is_gradient ? &shapes->plain : &chosen, error);
 }
 
+// The descriptions of forward (a hint) and of the weights' gradient over `images` images.
+static enum status describe_weights_gradient(const struct library_conv *conv, dnnl_dim_t images, struct shapes shapes,
+                                             dnnl_primitive_desc_t *out, struct error *error)
+{
+  dnnl_convolution_desc_t forward, backward;
+  dnnl_primitive_desc_t hint = NULL;
+  const dnnl_memory_desc_t *bias = conv->depthwise ? NULL : &shapes.bias;
+  dnnl_dims_t x = {images}, y = {images};
+  for (int i = 1; i < 4; i++) x[i] = conv->x_dims[i], y[i] = conv->y_dims[i];
+  dnnl_data_type_t type = onednn_type(conv->dtype);
+  dnnl_status_t made = dnnl_memory_desc_init_by_tag(&shapes.x, 4, x, type, dnnl_nhwc);
+  if (!made) made = dnnl_memory_desc_init_by_tag(&shapes.y, 4, y, type, dnnl_nhwc);
+  if (!made)
+    made = dnnl_dilated_convolution_forward_desc_init(&forward, dnnl_forward_training, dnnl_convolution_direct,
+                                                      &shapes.x, &shapes.weights, bias, &shapes.y, conv->strides,
+                                                      conv->dilation, conv->before, conv->after);
+  if (!made)
+    made = dnnl_dilated_convolution_backward_weights_desc_init(&backward, dnnl_convolution_direct, &shapes.x,
+                                                               &shapes.gradient, bias, &shapes.y, conv->strides,
+                                                               conv->dilation, conv->before, conv->after);
+  enum status status = onednn_check(made, "a convolution's backward", error);
+  if (!status) status = onednn_description(&hint, &conv->onednn, &forward, AFTER_NOTHING, NULL, "a convolution", error);
+  if (!status) status = onednn_description(out, &conv->onednn, &backward, AFTER_NOTHING, hint, "a convolution", error);
+  if (hint) dnnl_primitive_desc_destroy(hint);
+  return status;
+}
+
+static const int weights_gradient_arguments[] = {DNNL_ARG_SRC, DNNL_ARG_DIFF_DST, DNNL_ARG_DIFF_WEIGHTS,
+                                                 DNNL_ARG_DIFF_BIAS};
+
+// The weights' gradient of one image and, for large ones, of a group of images in the same layout.
+static enum status plan_weights_gradient(struct library_conv *conv, const struct op_context *context,
+                                         struct shapes *shapes, struct error *error)
+{
+  const int arguments = conv->depthwise ? 3 : 4;
+  dnnl_primitive_desc_t description = NULL;
+  size_t bytes = 0;
+  enum status status = describe_weights_gradient(conv, 1, *shapes, &description, error);
+  if (status) return status;
+  shapes->gradient = *dnnl_primitive_desc_query_md(description, dnnl_query_exec_arg_md, DNNL_ARG_DIFF_WEIGHTS);
+  status = plan_call(conv, context, description, &conv->backward_weights, weights_gradient_arguments, arguments,
+                     DNNL_ARG_DIFF_WEIGHTS, &conv->unpack, &bytes, shapes, error);
+  conv->lane_kernel = (bytes + 63) / 64 * 16;
+  if (status || conv->group == 0) return status;
+  status = describe_weights_gradient(conv, (dnnl_dim_t)conv->group, *shapes, &description, error);
+  if (status) return status;
+  onednn_note(&conv->op, description);
+  status = call_new(&conv->group_weights, &conv->onednn, description, context->threads, weights_gradient_arguments,
+                    arguments, error);
+  if (conv->group_weights.scratchpad_bytes > conv->scratchpad_bytes)
+    conv->scratchpad_bytes = conv->group_weights.scratchpad_bytes;
+  return status;
+}
+
 static enum status plan_backward(struct library_conv *conv, const struct op_context *context, struct shapes *shapes,
                                  const_dnnl_primitive_desc_t hint, size_t *weight_bytes, struct error *error)
 {
   dnnl_convolution_desc_t what;
   dnnl_primitive_desc_t description = NULL;
-  size_t gradient_bytes = 0;
-  enum status status = onednn_check(
-      dnnl_dilated_convolution_backward_weights_desc_init(&what, dnnl_convolution_direct, &shapes->x, &shapes->gradient,
-                                                          conv->depthwise ? NULL : &shapes->bias, &shapes->y,
-                                                          conv->strides, conv->dilation, conv->before, conv->after),
-      "a convolution's backward", error);
-  if (!status) status = onednn_description(&description, &conv->onednn, &what, false, hint, "a convolution", error);
-  if (!status)
-    status = plan_call(conv, context, description, &conv->backward_weights,
-                       (int[]){DNNL_ARG_SRC, DNNL_ARG_DIFF_DST, DNNL_ARG_DIFF_WEIGHTS, DNNL_ARG_DIFF_BIAS},
-                       conv->depthwise ? 3 : 4, DNNL_ARG_DIFF_WEIGHTS, &conv->unpack, &gradient_bytes, shapes, error);
-  conv->lane_kernel = (gradient_bytes + 63) / 64 * 16;
+  enum status status = plan_weights_gradient(conv, context, shapes, error);
   if (status || !conv->spec.input_gradient) return status;
   status = onednn_check(dnnl_dilated_convolution_backward_data_desc_init(&what, dnnl_convolution_direct, &shapes->x,
                                                                          &shapes->weights, &shapes->y, conv->strides,
@@ -242,13 +339,14 @@ static enum status plan_memory(struct library_conv *conv, const struct op_contex
 {
   const struct window *w = &conv->spec.window;
   const struct call *reorders[] = {&conv->pack_forward, &conv->pack_backward, &conv->unpack};
-  size_t reorder_bytes = 0, biases = conv->depthwise ? 0 : (size_t)w->y.c, at = native_aligned(conv->scratchpad_bytes);
+  size_t reorder_bytes = 0, at = native_aligned(conv->scratchpad_bytes);
   for (int i = 0; i < 3; i++)
     if (reorders[i]->scratchpad_bytes > reorder_bytes) reorder_bytes = reorders[i]->scratchpad_bytes;
   if (context->training) {
-    conv->op.lane_floats = conv->lane_kernel + biases;
+    const size_t floats = conv->lane_kernel + conv->biases;
+    *(conv->group > 0 ? &conv->op.batch_lane_floats : &conv->op.lane_floats) = floats;
     conv->gradient_at = at;
-    at += native_aligned(conv->op.lane_floats * sizeof(float));
+    at += native_aligned(floats * sizeof(float));
     conv->dx_at = at;
     if (conv->spec.input_gradient) at += native_aligned(map_bytes(conv, w->x));
   }
@@ -279,6 +377,12 @@ static enum status library_new(struct op **out, const struct op_kind *kind, cons
   conv->dtype = context->dtype;
   conv->depthwise = kind == &depthwise_kind;
   conv->kernel_count = taps * (size_t)w->x.c * (conv->depthwise ? 1 : (size_t)w->y.c);
+  conv->biases = conv->depthwise ? 0 : (size_t)w->y.c;
+  if (kind == &conv_kind && context->training && conv->kernel_count >= BATCH_CONV_WEIGHTS) {
+    conv->group = context->batch < BATCH_LANES ? 1 : (size_t)context->batch / BATCH_LANES;
+    conv->op.kind = &batch_conv_kind;
+    conv->op.batch_reads_x = conv->op.batch_reads_dy = true;
+  }
   set_dims(conv);
   status = onednn_open(&conv->onednn, error);
   if (!status) status = plan_primitives(conv, context, &forward_bytes, &backward_bytes, error);

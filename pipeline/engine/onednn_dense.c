@@ -73,10 +73,10 @@ static void dense_backward(const struct op *op, const struct op_run *run)
 }
 
 // dW[rows of this part, U] = x^T * dy over the batch.
-static void dense_batch_gradient(const struct op *op, size_t n, size_t part, size_t parts, void *scratch,
+static void dense_batch_gradient(const struct op *op, const struct op_batch *batch,
                                  float *const gradients[OP_PARAMETERS])
 {
-  (void)scratch;
+  const size_t n = batch->n, part = batch->part, parts = batch->parts;
   const struct dense_op *dense = (const struct dense_op *)op;
   size_t first = dense->inputs * part / parts, rows = dense->inputs * (part + 1) / parts - first;
   dnnl_dim_t inputs = (dnnl_dim_t)dense->inputs, units = (dnnl_dim_t)dense->units;

@@ -24,7 +24,7 @@
 #include "engine/net.h"
 #include "engine/tensor.h"
 
-enum { OP_INPUTS = 2, OP_PARAMETERS = 6 };
+enum { OP_INPUTS = 2, OP_PARAMETERS = 6, BATCH_LANES = 4 };
 
 // One image on its way through one op. Maps are [H, W, C] of the dtype the op was made for.
 struct op_run {
@@ -44,27 +44,59 @@ struct op_run {
 
 struct op;
 
+// All images of a batch on their way through an op that needs them together: maps are [n, H, W, C]. What it does not
+// read or write by the comments below is NULL.
+struct op_batch {
+  size_t n;
+  const void *x;
+  void *y, *dy, *dx;
+  bool add; // dx is added to
+  bool training;
+  void *scratch; // `scratch_bytes`, this thread's
+  float *lanes;  // [BATCH_LANES, batch_lane_floats]
+  size_t part, parts;
+  int thread;
+};
+
 struct op_kind {
   const char *name;
   void (*free)(struct op *op);
   // Takes parameters (as struct parameter has them) into the op's own layout. NULL: the op has none.
   void (*pack)(struct op *op, float *const values[OP_PARAMETERS]);
+  // The same in parts, instead, for large ones.
+  void (*pack_part)(struct op *op, float *const values[OP_PARAMETERS], size_t part, size_t parts);
   void (*forward)(const struct op *op, const struct op_run *run);
   void (*backward)(const struct op *op, const struct op_run *run);
   // The sum of all lanes to gradients in the parameters' layout; both are overwritten. NULL: no lanes.
   void (*gradient)(const struct op *op, float *sum, float *const gradients[OP_PARAMETERS]);
-  // Gradients that need the whole batch of n images: part `part` of `parts` of the rows. NULL: there are
-  // none.
-  void (*batch_gradient)(const struct op *op, size_t n, size_t part, size_t parts, void *scratch,
-                         float *const gradients[OP_PARAMETERS]);
+  // Gradients that need x and dy of the whole batch, in parts: first lane `part` of BATCH_LANES for ops with
+  // batch_lane_floats (NULL: there are none), then part `part` of `parts`. NULL: there are none.
+  void (*batch_lane)(const struct op *op, const struct op_batch *batch);
+  void (*batch_gradient)(const struct op *op, const struct op_batch *batch, float *const gradients[OP_PARAMETERS]);
+
+  // For an op that couples the images of a batch: the schedule is cut before it (net_schedule.c). In order:
+  //   before          each image, in training: what the op must know of all images before its forward. NULL: nothing
+  //   batch_forward   the batch, in parts: x is there. NULL: the op couples nothing, and has none of these
+  //   forward, backward as ever; then behind the cut
+  //   batch_backward  the batch, in parts: may write dx
+  //   after           each image: may write dx. NULL: nothing
+  void (*before)(const struct op *op, const struct op_run *run);
+  void (*batch_forward)(const struct op *op, const struct op_batch *batch);
+  void (*batch_backward)(const struct op *op, const struct op_batch *batch);
+  void (*after)(const struct op *op, const struct op_run *run);
+
+  // Once the weights have been updated: what the last batch leaves in parameters that do not train. NULL: nothing.
+  void (*settle)(const struct op *op, float *const values[OP_PARAMETERS]);
 };
 
 struct op {
   const struct op_kind *kind;
   const char *implementation; // "jit:avx512_core", "reference": for profiles and tests
   size_t saved_bytes, scratch_bytes, lane_floats;
+  size_t batch_lane_floats;
   size_t own_bytes; // packed weights and batch storage
   bool backward_reads_x, backward_reads_y;
+  bool batch_reads_x, batch_reads_dy; // by batch_lane and batch_gradient
 };
 
 // What makers need to know about the net.
@@ -117,6 +149,14 @@ struct separable_spec {
   bool relu, pool, input_gradient;
 };
 
+// A batch norm, and the ReLU that is its only reader.
+struct norm_spec {
+  struct shape shape;
+  float epsilon, momentum;
+  bool relu;
+  bool trains; // on the statistics of the batch; else on the moving ones
+};
+
 struct dense_spec {
   int inputs, units;
   enum dtype input_dtype; // of x and dx, and of the packed weights; y and dy are F32
@@ -154,8 +194,10 @@ struct ops {
                      struct error *error);
   // y = max(x, 0); backward reads y.
   enum status (*relu)(struct op **out, const struct op_context *context, struct shape shape, struct error *error);
-  // y = gamma * (x - mean) / sqrt(variance + epsilon) + beta with those four parameters, which do not train.
-  enum status (*norm)(struct op **out, const struct op_context *context, struct shape shape, float epsilon,
+  // y = gamma * (x - mean) / sqrt(variance + epsilon) + beta, then ReLU. Parameters: gamma, beta, moving mean, moving
+  // variance, all [C]. In training mean and (biased) variance are those of the batch, over N, H and W, and the moving
+  // ones follow them, as in Keras 3.
+  enum status (*norm)(struct op **out, const struct op_context *context, const struct norm_spec *spec,
                       struct error *error);
   // y = x[0] + x[1]
   enum status (*add)(struct op **out, const struct op_context *context, struct shape shape, struct error *error);

@@ -77,17 +77,6 @@ static enum status make_rescale(struct op **out, const struct op_context *contex
 // --- ReLU and batch norm by themselves: a convolution that does not train takes them over
 // -----------------------------
 
-static enum status make_relu(struct op **out, const struct op_context *context, struct shape shape, struct error *error)
-{
-  return ops_reference.relu(out, context, shape, error);
-}
-
-static enum status make_norm(struct op **out, const struct op_context *context, struct shape shape, float epsilon,
-                             struct error *error)
-{
-  return ops_reference.norm(out, context, shape, epsilon, error);
-}
-
 // --- add, dropout ----------------------------------------------------------------------------------------------------
 
 static void add_forward(const struct op *op, const struct op_run *run)
@@ -229,8 +218,8 @@ const struct ops ops_native = {.name = "native",
                                .preprocess = native_preprocess,
                                .slice = row_slice,
                                .row = row_join,
-                               .relu = make_relu,
-                               .norm = make_norm,
+                               .relu = native_relu,
+                               .norm = native_norm,
                                .max_pool = make_max_pool,
                                .add = make_add,
                                .dropout = make_dropout,

@@ -16,17 +16,6 @@ static enum status make_dropout(struct op **out, const struct op_context *contex
   return ops_native.dropout(out, context, shape, rate, layer, error);
 }
 
-static enum status make_relu(struct op **out, const struct op_context *context, struct shape shape, struct error *error)
-{
-  return ops_native.relu(out, context, shape, error);
-}
-
-static enum status make_norm(struct op **out, const struct op_context *context, struct shape shape, float epsilon,
-                             struct error *error)
-{
-  return ops_native.norm(out, context, shape, epsilon, error);
-}
-
 const struct ops ops_onednn = {.name = "onednn",
                                .rescale = onednn_rescale,
                                .conv = onednn_conv,
@@ -34,8 +23,8 @@ const struct ops ops_onednn = {.name = "onednn",
                                .preprocess = native_preprocess,
                                .slice = row_slice,
                                .row = row_join,
-                               .relu = make_relu,
-                               .norm = make_norm,
+                               .relu = native_relu,
+                               .norm = native_norm,
                                .max_pool = onednn_max_pool,
                                .add = onednn_add,
                                .dropout = make_dropout,

@@ -207,7 +207,7 @@ enum status optimizer_step(struct optimizer *optimizer, uint64_t step, float lr,
   if (status) return status;
 #pragma omp parallel for schedule(static) num_threads(threads)
   for (size_t b = 0; b < optimizer->block_count; b++) update_block(optimizer, &optimizer->blocks[b], step, lr);
-  net_parameters_changed(optimizer->net);
+  net_stepped(optimizer->net);
   return OK;
 }
 

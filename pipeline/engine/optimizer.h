@@ -25,7 +25,7 @@ enum status optimizer_new(struct optimizer **out, struct net *net, const struct 
 void optimizer_free(struct optimizer *optimizer);
 
 // One update of all trainable parameters from their gradients; step counts from 1. FAILED, with nothing
-// changed, if a gradient is not finite. Calls net_parameters_changed.
+// changed, if a gradient is not finite. Calls net_stepped.
 enum status optimizer_step(struct optimizer *optimizer, uint64_t step, float lr, int threads, struct error *error);
 
 // Exchanges the trainable weights with their averages; a second time brings them back. Nothing without options.ema. The

@@ -53,7 +53,7 @@ enum status reference_rescale(struct op **out, const struct op_context *context,
 enum status reference_preprocess(struct op **out, const struct op_context *context, struct shape shape,
                                  const struct preprocess *preprocess, struct error *error);
 enum status reference_relu(struct op **out, const struct op_context *context, struct shape shape, struct error *error);
-enum status reference_norm(struct op **out, const struct op_context *context, struct shape shape, float epsilon,
+enum status reference_norm(struct op **out, const struct op_context *context, const struct norm_spec *spec,
                            struct error *error);
 enum status reference_max_pool(struct op **out, const struct op_context *context, const struct window *window,
                                struct error *error);

@@ -58,10 +58,10 @@ static void dense_backward(const struct op *op, const struct op_run *run)
   }
 }
 
-static void dense_batch_gradient(const struct op *op, size_t n, size_t part, size_t parts, void *scratch,
+static void dense_batch_gradient(const struct op *op, const struct op_batch *batch,
                                  float *const gradients[OP_PARAMETERS])
 {
-  (void)scratch;
+  const size_t n = batch->n, part = batch->part, parts = batch->parts;
   const struct dense_op *dense = (const struct dense_op *)op;
   size_t inputs = (size_t)dense->spec.inputs, units = (size_t)dense->spec.units;
   for (size_t c = inputs * part / parts; c < inputs * (part + 1) / parts; c++)

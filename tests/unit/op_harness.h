@@ -17,7 +17,17 @@
 
 #include <cmocka.h> // last: it has a macro called fail
 
-enum trial_kind { TRIAL_CONV, TRIAL_DEPTHWISE, TRIAL_POOL, TRIAL_ADD, TRIAL_DROPOUT, TRIAL_DENSE };
+enum trial_kind {
+  TRIAL_CONV,
+  TRIAL_FUSED, // a convolution with a batch norm folded in, added to what y holds; forward alone
+  TRIAL_DEPTHWISE,
+  TRIAL_POOL,
+  TRIAL_ADD,
+  TRIAL_DROPOUT,
+  TRIAL_DENSE,
+  TRIAL_NORM, // of three images, of which the first two are zeros
+  TRIAL_RELU
+};
 
 struct trial {
   enum trial_kind kind;
@@ -27,6 +37,7 @@ struct trial {
   int size, stride;
   enum padding padding;
   bool relu, add, no_dx;
+  int pad; // zeros on each side instead of `padding`; forward alone where a pool reads them
   float rate;
 };
 
@@ -86,7 +97,9 @@ static inline enum status rig_make(struct rig *rig, const struct ops *ops, struc
   struct op_context context = {.dtype = t->dtype, .training = true, .threads = 1, .batch = 3, .seed = 5};
   struct conv_spec spec = {.relu = t->relu, .input_gradient = !t->no_dx};
   struct dense_spec dense = {.inputs = t->x.c, .units = t->channels, .input_dtype = t->dtype, .relu = t->relu};
-  if (t->kind == TRIAL_CONV || t->kind == TRIAL_DEPTHWISE || t->kind == TRIAL_POOL)
+  if (t->pad > 0)
+    assert_true(window_fit_padded(&spec.window, t->x, t->channels, t->size, t->stride, t->pad));
+  else if (t->kind <= TRIAL_POOL)
     assert_true(window_fit(&spec.window, t->x, t->channels, t->size, t->stride, t->padding));
   size_t taps = (size_t)(t->size * t->size), channels = (size_t)t->channels;
   rig->inputs = 1;
@@ -97,6 +110,24 @@ static inline enum status rig_make(struct rig *rig, const struct ops *ops, struc
     rig->parameters = 2;
     rig->counts[0] = taps * (size_t)t->x.c * channels, rig->counts[1] = channels;
     return ops->conv(&rig->op, &context, &spec, error);
+  case TRIAL_FUSED:
+    rig->parameters = 6;
+    rig->counts[0] = taps * (size_t)t->x.c * channels;
+    for (int p = 1; p < 6; p++) rig->counts[p] = channels;
+    spec.norm = spec.sum = true;
+    spec.epsilon = 1e-3f;
+    context.training = spec.input_gradient = false;
+    return ops->conv(&rig->op, &context, &spec, error);
+  case TRIAL_NORM:
+    rig->parameters = 4;
+    for (int p = 0; p < 4; p++) rig->counts[p] = (size_t)t->x.c;
+    rig->y_shape = t->x;
+    return ops->norm(
+        &rig->op, &context,
+        &(struct norm_spec){.shape = t->x, .epsilon = 1e-3f, .momentum = 0.9f, .relu = t->relu, .trains = true}, error);
+  case TRIAL_RELU:
+    rig->y_shape = t->x;
+    return ops->relu(&rig->op, &context, t->x, error);
   case TRIAL_DEPTHWISE:
     rig->parameters = 1;
     rig->counts[0] = taps * channels;
@@ -138,6 +169,8 @@ static inline void rig_init(struct rig *rig, const struct ops *ops, const struct
     rig->values[p] = random_floats(&rng, rig->counts[p], 0.5f, DTYPE_F32);
     rig->gradients[p] = floats(rig->counts[p]);
   }
+  for (size_t i = 0; trial->kind == TRIAL_FUSED && i < rig->counts[5]; i++) // a variance
+    rig->values[5][i] = 0.1f + (float)fabs((double)rig->values[5][i]);
   rig->saved = calloc(1, rig->op->saved_bytes + 1);
   assert_non_null(rig->saved);
 }
@@ -169,16 +202,23 @@ static inline void rig_run(struct rig *rig, bool backward)
     run.dx[i] = rig->trial.no_dx ? NULL : maps[4 + i];
     run.add[i] = rig->trial.add;
   }
+  const struct op_batch batch = {.n = 3, .training = true, .parts = 1, .scratch = scratch};
   if (op->kind->pack) op->kind->pack(rig->op, rig->values);
+  if (rig->trial.kind == TRIAL_FUSED) memcpy(run.y, run.dy, rig->y_count * dtype_size(rig->y_dtype));
+  if (op->kind->before) op->kind->before(op, &run);
+  if (op->kind->batch_forward) op->kind->batch_forward(op, &batch);
   op->kind->forward(op, &run);
   from_map(rig->y, run.y, rig->y_count, rig->y_dtype);
-  if (backward) {
+  if (backward && op->kind->backward && rig->trial.kind != TRIAL_FUSED) {
     op->kind->backward(op, &run);
+    if (op->kind->batch_backward) op->kind->batch_backward(op, &batch);
+    if (op->kind->after) op->kind->after(op, &run);
     for (int i = 0; i < rig->inputs; i++) from_map(rig->dx[i], maps[4 + i], rig->x_count, rig->trial.dtype);
     if (op->kind->gradient) op->kind->gradient(op, lane, rig->gradients);
     // A batch of three, of which the first two images are zeros.
     for (size_t part = 0; op->kind->batch_gradient && part < 7; part++)
-      op->kind->batch_gradient(op, 3, part, 7, scratch, rig->gradients);
+      op->kind->batch_gradient(op, &(struct op_batch){.n = 3, .part = part, .parts = 7, .scratch = scratch},
+                               rig->gradients);
   }
   for (int i = 0; i < 6; i++) free(maps[i]);
   free(scratch);

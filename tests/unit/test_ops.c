@@ -79,6 +79,34 @@ static void conv_agrees(void **state)
   compare_all(trials, sizeof trials / sizeof *trials);
 }
 
+// ResNet50's ways to read a padded map, and what a convolution without training takes over.
+static void padded_and_fused_conv_agree(void **state)
+{
+  (void)state;
+  static const struct trial trials[] = {
+      {.x = {20, 22, 3}, .channels = 16, .size = 7, .stride = 2, .pad = 3, .no_dx = true},
+      {.x = {9, 8, 16}, .channels = 32, .size = 3, .stride = 1, .pad = 1, .relu = true},
+      {.x = {9, 8, 16}, .channels = 32, .size = 1, .stride = 1, .pad = 1},
+      {.kind = TRIAL_FUSED, .x = {20, 22, 3}, .channels = 16, .size = 7, .stride = 2, .pad = 3, .relu = true},
+      {.kind = TRIAL_FUSED, .x = {9, 8, 16}, .channels = 64, .size = 1, .stride = 1, .relu = true},
+      {.kind = TRIAL_FUSED, .x = {9, 8, 16}, .channels = 32, .size = 1, .stride = 2},
+      {.kind = TRIAL_FUSED, .x = {7, 7, 32}, .channels = 33, .size = 3, .stride = 1, .padding = PAD_SAME, .relu = true},
+  };
+  compare_all(trials, sizeof trials / sizeof *trials);
+}
+
+static void norm_and_relu_agree(void **state)
+{
+  (void)state;
+  static const struct trial trials[] = {
+      {.kind = TRIAL_NORM, .x = {7, 7, 128}},
+      {.kind = TRIAL_NORM, .x = {13, 11, 70}, .relu = true},
+      {.kind = TRIAL_NORM, .x = {1, 2, 3}, .relu = true},
+      {.kind = TRIAL_RELU, .x = {7, 5, 33}},
+  };
+  compare_all(trials, sizeof trials / sizeof *trials);
+}
+
 static void depthwise_agrees(void **state)
 {
   (void)state;
@@ -103,6 +131,7 @@ static void pool_agrees(void **state)
       {.kind = TRIAL_POOL, .x = {10, 11, 16}, .channels = 16, .size = 2, .stride = 2, .padding = PAD_VALID},
       {.kind = TRIAL_POOL, .x = {9, 9, 8}, .channels = 8, .size = 3, .stride = 2, .padding = PAD_SAME},
       {.kind = TRIAL_POOL, .x = {10, 12, 64}, .channels = 64, .size = 3, .stride = 2, .padding = PAD_SAME},
+      {.kind = TRIAL_POOL, .x = {10, 13, 16}, .channels = 16, .size = 3, .stride = 2, .pad = 1},
       {.kind = TRIAL_POOL, .x = {10, 7, 19}, .channels = 19, .size = 3, .stride = 1, .padding = PAD_SAME},
       {.kind = TRIAL_POOL, .x = {9, 8, 17}, .channels = 17, .size = 5, .stride = 3, .padding = PAD_VALID},
       {.kind = TRIAL_POOL, .x = {1, 1, 2}, .channels = 2, .size = 2, .stride = 2, .padding = PAD_SAME},
@@ -269,6 +298,8 @@ int main(void)
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(windows_are_tensorflows),
       cmocka_unit_test(conv_agrees),
+      cmocka_unit_test(padded_and_fused_conv_agree),
+      cmocka_unit_test(norm_and_relu_agree),
       cmocka_unit_test(depthwise_agrees),
       cmocka_unit_test(pool_agrees),
       cmocka_unit_test(add_and_dropout_agree),

@@ -289,6 +289,154 @@ static void a_head_reads_bytes(void **state)
   net_free(net);
 }
 
+// --- training --------------------------------------------------------------------------------------------------------
+
+static const int32_t labels[IMAGES] = {0, 3, 1, 4};
+
+static void assert_parameter(const char *prefix, const char *what, const char *name, const float *values, size_t count,
+                             double tolerance)
+{
+  char fixture_name[160];
+  snprintf(fixture_name, sizeof fixture_name, "%s:%s%s", prefix, what, name);
+  assert_close(fixture_name, values, fixture(fixture_name, count), count, tolerance);
+}
+
+// A bias in front of a batch norm has no gradient but for rounding; neither has conv1_bn's beta here, which passes
+// every maximum of the pool behind it. The dense layer's kernel is too large for the fixtures.
+static bool has_gradient(const struct parameter *parameter)
+{
+  return parameter->trainable && !strstr(parameter->name, "_conv/bias") && strcmp(parameter->name, "dense/kernel") &&
+         strcmp(parameter->name, "conv1_bn/beta");
+}
+
+static void check_training(const char *prefix, enum model_trainable trainable, const struct net_options *options,
+                           double tolerance, double gradient_tolerance)
+{
+  struct error error = {0};
+  struct net_options plan = *options;
+  plan.training = true;
+  const struct model_options whole = options_of(MODEL_WHOLE, trainable);
+  struct net *net = build(&whole, &plan);
+  float logits[IMAGES * CLASSES], loss_float;
+  double loss;
+  const struct net_input input = {NULL, fetch_image};
+  set_parameters(net);
+  if (net_train(net, &input, &(struct net_target){.labels = labels}, IMAGES, 1, &loss, logits, &error))
+    fail_msg("%s", error.text);
+  loss_float = (float)loss;
+  assert_parameter(prefix, "", "logits", logits, IMAGES * CLASSES, tolerance);
+  assert_parameter(prefix, "", "loss", &loss_float, 1, tolerance);
+  net_stepped(net);
+  size_t moved = 0;
+  for (size_t p = 0; p < net_parameter_count(net); p++) {
+    const struct parameter *parameter = net_parameter(net, p);
+    if (has_gradient(parameter))
+      assert_parameter(prefix, "gradient:", parameter->name, parameter->gradient, parameter->count, gradient_tolerance);
+    if (!strstr(parameter->name, "moving") ||
+        (trainable != TRAIN_ALL && strncmp(parameter->name, "conv5_block3_3", 14)))
+      continue;
+    assert_parameter(prefix, "", parameter->name, parameter->value, parameter->count, tolerance);
+    moved++;
+  }
+  assert_int_equal(moved, trainable == TRAIN_ALL ? 106 : 2);
+  net_free(net);
+}
+
+static void training_in_fp32(void **state)
+{
+  (void)state;
+  for (int i = 0; i < PLANS; i++) {
+    check_training("last4", TRAIN_LAST4, &plans[i], 1e-5, 1e-5);
+    // 53 layers of few pixels: the fast tables' sums put one value of the last map on the other side of ReLU's kink.
+    check_training("all", TRAIN_ALL, &plans[i], 1e-3, plans[i].kernels == KERNELS_REFERENCE ? 1e-3 : 0.4);
+  }
+}
+
+static void training_in_bf16(void **state)
+{
+  (void)state;
+  if (!net_precision_supported(NET_BF16)) skip();
+  for (int i = 1; i < PLANS; i++) {
+    struct net_options plan = plans[i];
+    plan.precision = NET_BF16;
+    check_training("last4", TRAIN_LAST4, &plan, 0.05, 0.3);
+  }
+}
+
+// Large enough for the gradients that wait for the batch: a convolution of 65,536 weights, a dense layer of 1.2
+// million.
+enum { WIDE_ROW = 3 * 3 * 640, WIDE_IMAGES = 11 };
+
+static struct net *wide_head(enum net_kernels kernels, enum net_precision precision, int threads)
+{
+  const struct model_options options = {.name = "resnet50",
+                                        .input = {72, 96, 3},
+                                        .width = 16,
+                                        .classes = CLASSES,
+                                        .dropout = 0.5f,
+                                        .part = MODEL_HEAD,
+                                        .trainable = TRAIN_LAST4,
+                                        .feature_dtype = DTYPE_BF16};
+  const struct net_options plan = {
+      .kernels = kernels, .precision = precision, .threads = threads, .batch = WIDE_IMAGES, .training = true};
+  struct net *net = build(&options, &plan);
+  net_initialise(net, 3);
+  return net;
+}
+
+// Trains on the first n rows; the net's gradients are the result.
+static void train_wide(struct net *net, size_t n)
+{
+  static uint16_t rows[WIDE_IMAGES * WIDE_ROW];
+  static const int32_t wide_labels[WIDE_IMAGES] = {0, 1, 2, 3, 4, 0, 1, 2, 3, 4, 0};
+  struct error error = {0};
+  double loss;
+  for (size_t i = 0; i < WIDE_IMAGES * WIDE_ROW; i++) rows[i] = bf16_from_float((float)fabs(fraction(i, 7)));
+  const struct net_input input = {&(struct rows){rows, WIDE_ROW * sizeof *rows}, fetch_row};
+  if (net_train(net, &input, &(struct net_target){.labels = wide_labels}, n, 1, &loss, NULL, &error))
+    fail_msg("%s", error.text);
+}
+
+static void compare_wide(enum net_kernels kernels, enum net_precision precision, size_t n, double tolerance)
+{
+  struct net *judge = wide_head(KERNELS_REFERENCE, precision, 2), *net = wide_head(kernels, precision, 2);
+  train_wide(net, WIDE_IMAGES); // a larger batch before leaves nothing behind
+  train_wide(net, n);
+  train_wide(judge, n);
+  for (size_t p = 0; p < net_parameter_count(net); p++)
+    if (net_parameter(net, p)->trainable && strcmp(net_parameter(net, p)->name, "conv5_block3_3_conv/bias") != 0)
+      assert_close(net_parameter(net, p)->name, net_parameter(net, p)->gradient, net_parameter(judge, p)->gradient,
+                   net_parameter(net, p)->count, tolerance);
+  net_free(judge);
+  net_free(net);
+}
+
+static void gradients_of_the_whole_batch(void **state)
+{
+  (void)state;
+  compare_wide(KERNELS_NATIVE, NET_FP32, WIDE_IMAGES, 1e-4);
+  compare_wide(KERNELS_NATIVE, NET_FP32, 3, 1e-4);
+  compare_wide(KERNELS_ONEDNN, NET_FP32, 7, 1e-4);
+  if (!net_precision_supported(NET_BF16)) return;
+  compare_wide(KERNELS_NATIVE, NET_BF16, WIDE_IMAGES, 0.03);
+  compare_wide(KERNELS_NATIVE, NET_BF16, 6, 0.03);
+}
+
+static void threads_do_not_change_a_bit(void **state)
+{
+  (void)state;
+  const enum net_precision precision = net_precision_supported(NET_BF16) ? NET_BF16 : NET_FP32;
+  struct net *one = wide_head(KERNELS_NATIVE, precision, 1), *three = wide_head(KERNELS_NATIVE, precision, 3);
+  train_wide(one, WIDE_IMAGES);
+  train_wide(three, WIDE_IMAGES);
+  for (size_t p = 0; p < net_parameter_count(one); p++)
+    if (net_parameter(one, p)->trainable)
+      assert_memory_equal(net_parameter(one, p)->gradient, net_parameter(three, p)->gradient,
+                          net_parameter(one, p)->count * sizeof(float));
+  net_free(one);
+  net_free(three);
+}
+
 static void count(enum model_part part, enum model_trainable trainable, size_t all, size_t training)
 {
   const struct model_options options = {
@@ -380,9 +528,16 @@ static void parts_that_do_not_exist(void **state)
 int main(void)
 {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(features_and_logits_in_fp32),  cmocka_unit_test(features_and_logits_in_bf16),
-      cmocka_unit_test(trunk_and_head_are_the_whole), cmocka_unit_test(a_head_reads_bytes),
-      cmocka_unit_test(parameters_are_counted),       cmocka_unit_test(layers_have_keras_names),
+      cmocka_unit_test(features_and_logits_in_fp32),
+      cmocka_unit_test(features_and_logits_in_bf16),
+      cmocka_unit_test(trunk_and_head_are_the_whole),
+      cmocka_unit_test(a_head_reads_bytes),
+      cmocka_unit_test(training_in_fp32),
+      cmocka_unit_test(training_in_bf16),
+      cmocka_unit_test(gradients_of_the_whole_batch),
+      cmocka_unit_test(threads_do_not_change_a_bit),
+      cmocka_unit_test(parameters_are_counted),
+      cmocka_unit_test(layers_have_keras_names),
       cmocka_unit_test(parts_that_do_not_exist),
   };
   return cmocka_run_group_tests(tests, open_fixtures, close_fixtures);

@@ -1,0 +1,2 @@
+#define NORM_NAME(type) norm_loops_generic_##type
+#include "engine/kernels/norm.inc"
