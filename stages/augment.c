@@ -1,15 +1,19 @@
 // Augmented copies of the training images, as tensor files with the parameters of each recorded, for augment.mode
-// copies. The pixels come from the loader: they are those that training on the fly would see in the epochs 1 ...
-// copies.
+// copies; and, asked with --replay, what training saw of one image. The pixels come from the loader: they are those
+// that training on the fly would see in the epochs 1 ... copies.
 #include <inttypes.h>
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/files.h"
 #include "core/mem.h"
 #include "data/loader.h"
 #include "data/materialise.h"
 #include "image/augment.h"
+#include "image/codec.h"
+#include "image/image.h"
 #include "keys/keys.h"
 #include "keys/settings.h"
 #include "stage/stage.h"
@@ -149,6 +153,148 @@ static enum status augment(struct stage *stage, struct error *error)
   return status;
 }
 
+// --- replay ----------------------------------------------------------------------------------------------------------
+
+enum { REPLAY_PATH_LIMIT = 512 };
+
+// The training images as the configuration's training sees them.
+static enum status open_training(struct loader **out, struct stage *stage, struct error *error)
+{
+  const struct config *config = stage_config(stage);
+  const char *mode = config_text(config, "augment.mode");
+  bool copies = !strcmp(mode, "copies"), online = !strcmp(mode, "online");
+  struct augment_recipe recipe = settings_augment(config);
+  struct tensor_sets sets;
+  struct split_found split;
+  enum status status = split_wanted(&split, stage_db(stage), config, error);
+  if (!status) status = (copies ? augmented_wanted : resized_wanted)(&sets, stage_db(stage), config, error);
+  if (status) return status;
+  const struct loader_options options = {
+      .tensor_sets = sets.ids,
+      .tensor_set_count = sets.count,
+      .split = split.id,
+      .part = "train",
+      .augment = online ? &recipe : NULL,
+      .seed = (uint64_t)config_integer(config, "seed"),
+      .mixup = (float)config_real(config, "train.mixup"),
+  };
+  return loader_open(out, stage_db(stage), stage_folder(stage), &options, error);
+}
+
+// The training image with that id, or whose path (below its dataset's folder) that is.
+static enum status find_image(struct stage *stage, const struct loader *loader, const char *wanted, size_t *out,
+                              struct error *error)
+{
+  int64_t id = 0;
+  bool found = false;
+  char *end = NULL;
+  long long number = strtoll(wanted, &end, 10);
+  for (*out = 0; *out < loader_images(loader); (*out)++) {
+    if (*end == '\0' && end != wanted && loader_image_id(loader, *out) == number) return OK;
+  }
+  enum status status = OK;
+  for (*out = 0; !status && *out < loader_images(loader); (*out)++) {
+    status = db_integer(stage_db(stage), &id, &found, error, "SELECT id FROM image WHERE id = ? AND shown = ?", "it",
+                        loader_image_id(loader, *out), wanted);
+    if (!status && found) return OK;
+  }
+  return status ? status
+                : fail(error, BAD_USAGE,
+                       "--replay %s: no training image has that id, or that path below the dataset's folder", wanted);
+}
+
+static enum status path_of(struct stage *stage, int64_t image, char out[REPLAY_PATH_LIMIT], struct error *error)
+{
+  struct query *query = NULL;
+  enum status status = query_open(&query, stage_db(stage), "SELECT shown FROM image WHERE id = ?", error);
+  if (!status) status = query_bind(query, error, "i", image);
+  bool row = !status && query_next(query, &status, error);
+  snprintf(out, REPLAY_PATH_LIMIT, "%s", row ? query_text(query, 0) : "");
+  query_close(query);
+  return status;
+}
+
+// An image's part in what was seen: {"image":3,"path":"A/A4.jpg","share":1,"parameters":{...}}.
+static enum status print_image(struct stage *stage, const struct loader *loader, uint64_t epoch, size_t index,
+                               int share, struct error *error)
+{
+  char path[REPLAY_PATH_LIMIT], text[AUGMENT_JSON_LIMIT];
+  struct augment_parameters parameters = loader_parameters(loader, epoch, index);
+  enum status status = path_of(stage, loader_image_id(loader, index), path, error);
+  if (status) return status;
+  augment_to_json(&parameters, text);
+  json_t *shown = json_string(path);
+  char *quoted = shown ? json_dumps(shown, JSON_ENCODE_ANY) : NULL;
+  printf("{\"image\":%" PRId64 ",\"path\":%s,\"share\":%.9g,\"parameters\":%s}", loader_image_id(loader, index),
+         quoted ? quoted : "null", (double)share / MIXUP_UNIT, text);
+  free(quoted);
+  json_decref(shown);
+  return OK;
+}
+
+static enum status write_picture(const struct image *image, const char *path, struct error *error)
+{
+  uint8_t *bytes = NULL;
+  size_t size = 0, length = strlen(path);
+  struct publication file = {0};
+  bool jpeg = length > 4 && !strcmp(path + length - 4, ".jpg");
+  enum status status = jpeg ? encode_jpeg(image, 95, &bytes, &size, error) : encode_png(image, &bytes, &size, error);
+  if (!status) status = publication_open(&file, path, error);
+  if (!status) {
+    fwrite(bytes, 1, size, file.stream); // publication_commit looks for errors
+    status = publication_commit(&file, error);
+  }
+  publication_discard(&file);
+  free(bytes);
+  return status;
+}
+
+static enum status read_epoch(const char *text, uint64_t *epoch, struct error *error)
+{
+  char *end = NULL;
+  long long number = text ? strtoll(text, &end, 10) : 1;
+  if (text && (end == text || *end || number < 1 || number > 100000))
+    return fail(error, BAD_USAGE, "--epoch %s: from 1 to 100000 is allowed", text);
+  *epoch = (uint64_t)number;
+  return OK;
+}
+
+static enum status replay_image(struct stage *stage, const struct loader *loader, const char *path, size_t index,
+                                uint64_t epoch, struct error *error)
+{
+  struct image image = {0};
+  int side = loader_size(loader);
+  struct loader_mix mix = loader_mix(loader, epoch, index);
+  enum status status = image_init(&image, side, side, error);
+  if (!status) loader_fetch(loader, epoch, index, image.pixels);
+  if (!status) status = write_picture(&image, path, error);
+  image_release(&image);
+  if (status) return status;
+  printf("{\"epoch\":%" PRIu64 ",\"mode\":\"%s\",\"images\":[", epoch,
+         config_text(stage_config(stage), "augment.mode"));
+  status = print_image(stage, loader, epoch, index, mix.share, error);
+  if (!status && mix.share < MIXUP_UNIT) {
+    printf(",");
+    status = print_image(stage, loader, epoch, mix.other, MIXUP_UNIT - mix.share, error);
+  }
+  printf("]}\n");
+  return status;
+}
+
+static enum status replay(struct stage *stage, struct error *error)
+{
+  struct loader *loader = NULL;
+  size_t index = 0;
+  uint64_t epoch = 1;
+  const char *path = stage_option(stage, "out");
+  enum status status = read_epoch(stage_option(stage, "epoch"), &epoch, error);
+  if (!status) status = open_training(&loader, stage, error);
+  if (!status) status = find_image(stage, loader, stage_option(stage, "replay"), &index, error);
+  if (!status) status = replay_image(stage, loader, path ? path : "replay.png", index, epoch, error);
+  loader_close(loader);
+  return status;
+}
+
 static enum status work(struct stage *stage, struct error *error)
 {
   struct datasets datasets;
@@ -158,6 +304,7 @@ static enum status work(struct stage *stage, struct error *error)
   if (status) return status;
   datasets_name(&datasets, name, sizeof name);
   stage_subject(stage, name);
+  if (stage_option(stage, "replay")) return replay(stage, error);
   if (!strcmp(mode, "copies")) return augment(stage, error);
   stage_say(stage, "augment: nothing to materialise: augment.mode is %s", mode);
   return OK;
@@ -165,12 +312,19 @@ static enum status work(struct stage *stage, struct error *error)
 
 int main(int argc, char **argv)
 {
+  static const struct stage_option options[] = {
+      {"replay", "IMAGE", "draw again what training saw of a training image (its id, or its path below the folder)"},
+      {"epoch", "N", "in this epoch (1); the parameters go to stdout as JSON"},
+      {"out", "FILE", "where to, .png or .jpg (replay.png)"},
+      {0},
+  };
   static const struct stage_definition definition = {
       .name = "augment",
       .summary = "Makes augmented copies of the training images, with their parameters recorded (augment.mode copies).",
       .example =
           "build/stages/augment --manifest work/manifest.db --config configs/cnn.yaml --set augment.mode=copies\n"
           "      --set augment.copies=3 --set augment.rotate=10",
+      .options = options,
       .needs_manifest = true,
       .work = work,
   };

@@ -85,15 +85,15 @@ static struct pixel_colour colour_of(const struct augment_parameters *p)
   return colour;
 }
 
+// Every fourth level by the formula, straight lines between.
 static struct pixel_curve curve_of(float gamma)
 {
   struct pixel_curve curve;
-  uint32_t knot = 0;
-  for (int i = 0; i < CURVE_STEPS; i++) {
-    double next = (i + 1) * (1024 / (255.0 * 256));
-    uint32_t end = (uint32_t)lround(255 * 256 * pow(next, gamma));
-    curve.knot[i] = knot | (end - knot) << 16;
-    knot = end;
+  long knot = 0;
+  for (int i = 0; i < CURVE_LEVELS; i += 4) {
+    long next = lround(255 * 256 * pow((i + 4) / 255.0, (double)gamma));
+    for (int part = 0; part < 4; part++) curve.level[i + part] = (uint16_t)(knot + (next - knot) * part / 4);
+    knot = next;
   }
   return curve;
 }
@@ -261,19 +261,13 @@ static void sample(const struct plan *plan, const struct pixel_kernels *kernels,
   if (plan->bordered) kernels->lay_over(&plan->border, chunk);
 }
 
-static void load(const uint8_t *pixels, int count, struct pixel_chunk *chunk)
-{
-  for (int i = 0; i < count; i++)
-    for (int c = 0; c < CHANNELS; c++) chunk->level[c][i] = pixels[CHANNELS * i + c] << 8;
-}
-
 static void make_chunk(struct plan *plan, const struct pixel_kernels *kernels, const uint8_t *source, int x, int y,
                        int count, struct pixel_chunk *chunk)
 {
   if (plan->samples)
     sample(plan, kernels, x, y, count, chunk);
   else
-    load(source, count, chunk);
+    kernels->load(source, count, chunk);
   if (plan->shade.strength) shade(plan, kernels, x, y, chunk);
   if (plan->colours) kernels->colour(&plan->colour, chunk);
   if (plan->curves) kernels->curve(&plan->curve, chunk);
@@ -299,8 +293,8 @@ static void make_noise(struct plan *plan, const struct pixel_kernels *kernels, u
   size_t pixels = (size_t)plan->width * (size_t)plan->height;
   for (size_t at = 0; at < pixels; at += CHUNK) {
     int count = pixels - at < CHUNK ? (int)(pixels - at) : CHUNK;
-    struct pixel_chunk chunk = {0};
-    load(out + at * CHANNELS, count, &chunk);
+    struct pixel_chunk chunk;
+    kernels->load(out + at * CHANNELS, count, &chunk);
     add_noise(plan, kernels, &chunk);
     kernels->store(&chunk, count, out + at * CHANNELS);
   }

@@ -30,7 +30,7 @@ static struct cell cell_at(const uint8_t *source, int width, int height, int col
   int r = 0, g = 0, b = 0, count = 0;
   if (x1 == x0) x1 = x0 + 1;
   if (y1 == y0) y1 = y0 + 1;
-  int skip = x1 - x0 > 8 ? (x1 - x0) / 4 : 1; // large pictures are looked at in samples
+  int skip = x1 - x0 > 8 ? (x1 - x0) / 4 : x1 - x0 > 2 ? 2 : 1; // samples will do
   for (int y = y0; y < y1; y += skip)
     for (int x = x0; x < x1; x += skip, count++) {
       const uint8_t *pixel = source + ((size_t)y * (size_t)width + (size_t)x) * 3;
@@ -173,19 +173,19 @@ static int share_of(int kind, int column, int row, int period, int angle)
   }
 }
 
-// Adds noise of `cells` by `cells` values, with straight lines between them.
+// Adds noise of `cells` by `cells` values (a power of two), with straight lines between them.
 static void blotch(struct rng *rng, int cells, int strength, int field[CELLS])
 {
   int value[17 * 17];
   for (int i = 0; i < (cells + 1) * (cells + 1); i++)
     value[i] = (int)rng_below(rng, (uint32_t)(2 * strength + 1)) - strength;
-  int step = GRID / cells;
+  int shift = __builtin_ctz((unsigned)(GRID / cells)), step = 1 << shift;
   for (int row = 0; row < GRID; row++)
     for (int column = 0; column < GRID; column++) {
-      const int *at = value + row / step * (cells + 1) + column / step;
-      int x = column % step, y = row % step;
+      const int *at = value + (row >> shift) * (cells + 1) + (column >> shift);
+      int x = column & (step - 1), y = row & (step - 1);
       int above = at[0] * (step - x) + at[1] * x, below = at[cells + 1] * (step - x) + at[cells + 2] * x;
-      field[row * GRID + column] += (above * (step - y) + below * y) / (step * step);
+      field[row * GRID + column] += (above * (step - y) + below * y) >> (2 * shift);
     }
 }
 

@@ -16,7 +16,7 @@ enum {
   PIXEL_UNIT = 1 << 12, // the factor 1 of colours and noise
   MIX_UNIT = 1 << 14,   // what the weights of one output sum to
   NOISE_LANES = 16,
-  CURVE_STEPS = 64
+  CURVE_LEVELS = 256
 };
 
 // Sqrt(4 * (256^2 - 1) / 12): of a noise sample.
@@ -58,10 +58,9 @@ struct pixel_quantisation {
   int32_t luma[64], chroma[64];
 };
 
-// A level's new value by linear interpolation between CURVE_STEPS + 1 knots, 1,024 apart: the knot's in the lower half,
-// the step to the next in the upper.
+// What becomes of each whole level: a level with 8 bits of fraction.
 struct pixel_curve {
-  uint32_t knot[CURVE_STEPS];
+  uint16_t level[CURVE_LEVELS];
 };
 
 // NOISE_LANES generators side by side: Marsaglia's xorshift128, "Xorshift RNGs", Journal of Statistical Software 8,
@@ -92,11 +91,14 @@ struct pixel_kernels {
   void (*sample)(const struct pixel_source *source, const struct pixel_line *line, struct pixel_chunk *chunk);
   // Lessens chunk->cover by the shares (levels, 255 << 8 for all) in the mask's first plane.
   void (*mask)(const struct pixel_chunk *mask, struct pixel_chunk *chunk);
+  // The first `count` pixels of a row, 1 to PIXEL_CHUNK, as levels.
+  void (*load)(const uint8_t *pixels, int count, struct pixel_chunk *chunk);
+
   // What is no picture becomes `under`.
   void (*lay_over)(const struct pixel_chunk *under, struct pixel_chunk *chunk);
   void (*shade)(const struct pixel_shade *shade, struct pixel_chunk *chunk);
   void (*colour)(const struct pixel_colour *colour, struct pixel_chunk *chunk);
-  void (*curve)(const struct pixel_curve *curve, struct pixel_chunk *chunk); // levels beyond 0..65,280 are clamped
+  void (*curve)(const struct pixel_curve *curve, struct pixel_chunk *chunk); // levels are rounded and clamped
 
   // Adds samples of a bell curve times factor / PIXEL_UNIT: each is the sum of the four bytes of a lane's next number,
   // less its mean 510. Standard deviation NOISE_DEVIATION; within 3.4 standard deviations. Level i of channel c is of

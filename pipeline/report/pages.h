@@ -19,7 +19,8 @@ enum status pairs_page(struct page *page, int number, const struct report *repor
 
 enum status mistakes_page(struct page *page, int number, const struct report *report, const char *part);
 
-// The training images as epoch 1 saw them, augmented by the code that training uses. `config` is the run's own; NULL:
+// The training images as epoch 1 saw them, or five of them as the first ten did where these differ, drawn by the code
+// that training uses. `config` is the run's own; NULL:
 // unknown.
 enum status training_page(struct page *page, int number, const struct report *report, const struct config *config);
 

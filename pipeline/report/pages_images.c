@@ -180,6 +180,9 @@ enum status mistakes_page(struct page *page, int number, const struct report *re
   return page_draw(page, "sheet.gp", NULL);
 }
 
+// Images that are others in each epoch come in rows of ten epochs: five rows fill a page in ten columns.
+enum { ROW_EPOCHS = 10, ROWS_OF_EPOCHS = 5 };
+
 // --- training images -------------------------------------------------------------------------------------------------
 
 // The name of an image's class and its path, for a caption; the query is kept open over the images.
@@ -192,7 +195,8 @@ static void describe(struct page *page, struct query *query, int64_t image, char
   snprintf(path, size, "%s", query_text(query, 1));
 }
 
-static void draw_training(struct page *page, struct loader *loader, int count)
+// `count` images, each as the first `epochs` epochs saw it.
+static void draw_training(struct page *page, struct loader *loader, int count, int epochs)
 {
   static const char sql[] = "SELECT class.name, image.shown FROM image JOIN class ON class.dataset = image.dataset "
                             "AND class.ordinal = image.label WHERE image.id = ?";
@@ -200,13 +204,13 @@ static void draw_training(struct page *page, struct loader *loader, int count)
   struct query *query = NULL;
   struct image pixels = {0};
   int side = loader_size(loader);
-  contact_begin(page, &contact, count, side < CELL ? side : CELL);
+  contact_begin(page, &contact, count * epochs, side < CELL ? side : CELL);
   if (!page->status) page->status = image_init(&pixels, side, side, page->error);
   if (!page->status) page->status = query_open(&query, page->db, sql, page->error);
-  for (int i = 0; !page->status && i < count; i++) {
+  for (int i = 0; !page->status && i < count * epochs; i++) {
     char label[512], path[512];
-    size_t index = (size_t)i * loader_images(loader) / (size_t)count;
-    loader_fetch(loader, 1, index, pixels.pixels);
+    size_t index = (size_t)(i / epochs) * loader_images(loader) / (size_t)count;
+    loader_fetch(loader, (uint64_t)(1 + i % epochs), index, pixels.pixels);
     page->status = sheet_put(&contact.sheet, i, &pixels, page->error);
     describe(page, query, loader_image_id(loader, index), label, path, sizeof label);
     contact_caption(&contact, i, CAPTION_LABEL, label);
@@ -247,22 +251,25 @@ enum status training_page(struct page *page, int number, const struct report *re
   int64_t *sets = NULL;
   size_t set_count = 0;
   page->status = run_tensor_sets(report->db, report->run.id, &sets, &set_count, page->error);
+  bool varies = config && (online || config_real(config, "train.mixup") > 0);
   const struct loader_options options = {.tensor_sets = sets,
                                          .tensor_set_count = set_count,
                                          .split = report->run.split,
                                          .part = "train",
                                          .augment = online ? &recipe : NULL,
-                                         .seed = (uint64_t)report->run.seed};
+                                         .seed = (uint64_t)report->run.seed,
+                                         .mixup = config ? (float)config_real(config, "train.mixup") : 0};
   enum status opened = loader_open(&loader, report->db, report->folder, &options, &why);
   free(sets);
   if (opened) return page_say(page, "They cannot be drawn: %s", why.text);
   size_t images = loader_images(loader);
-  int count = images < (size_t)report->samples ? (int)images : report->samples;
-  if (count) draw_training(page, loader, count);
+  int epochs = varies ? ROW_EPOCHS : 1, limit = varies ? ROWS_OF_EPOCHS : report->samples;
+  int count = images < (size_t)limit ? (int)images : limit;
+  if (count) draw_training(page, loader, count, epochs);
   int side = loader_size(loader);
   loader_close(loader);
   if (!count) return page_say(page, "The training part has no images.");
-  page_words(page, SUBTITLE, 0.03, 0.91, "%d of %zu as epoch 1 saw them, %d x %d, %s", count, images, side, side,
-             how(config));
+  page_words(page, SUBTITLE, 0.03, 0.91, "%d of %zu as epoch%s saw them, %d x %d, %s", count, images,
+             varies ? "s 1 to 10" : " 1", side, side, how(config));
   return page_draw(page, "sheet.gp", NULL);
 }

@@ -183,6 +183,37 @@ interrupt() {
   [ "$(ask "SELECT count(DISTINCT weights_sha256) FROM run")" -eq 2 ]
 }
 
+# json TEXT PATH...: values of a JSON text, by SQLite's functions.
+json() { sqlite3 :memory: "SELECT json_extract('${1//\'/\'\'}', $2)"; }
+
+@test "what training saw is drawn again, with its parameters" {
+  with=(--set augment.mode=online --set augment.rotate=10 --set augment.background=1 --set augment.noise=4 --set augment.jpeg=1)
+  image=$(ask "SELECT image FROM split_image WHERE part = 'train' ORDER BY image LIMIT 1")
+  path=$(ask "SELECT shown FROM image WHERE id = $image")
+  replay() { at "$WORK" augment "${with[@]}" --quiet --replay "$@"; }
+  run -0 replay "$image" --epoch 2 --out "$WORK/a.png"
+  [ "$(json "$output" "'$.epoch', '$.images[0].path', '$.images[0].share', '$.images[1]'")" = "[2,\"$path\",1,null]" ]
+  first=$output
+  run -0 replay "$path" --epoch 2 --out "$WORK/b.png"
+  [ "$output" = "$first" ]
+  cmp "$WORK/a.png" "$WORK/b.png"
+  replay "$image" --epoch 3 --out "$WORK/b.png" >/dev/null
+  ! cmp -s "$WORK/a.png" "$WORK/b.png"
+  # Copy 2 is epoch 2: the files of the copies have the same parameters and pixels.
+  copies=("${with[@]}" --set augment.mode=copies --set augment.copies=2 --quiet)
+  at "$WORK" augment "${copies[@]}"
+  [ "$(ask "SELECT json(parameters) FROM tensor_row WHERE image = $image AND variant = 2")" = \
+    "$(json "$first" "'$.images[0].parameters'")" ]
+  at "$WORK" augment "${copies[@]}" --replay "$image" --epoch 2 --out "$WORK/b.png" >/dev/null
+  cmp "$WORK/a.png" "$WORK/b.png"
+  run -0 replay "$image" --set train.mixup=1 --out "$WORK/a.jpg"
+  [ "$(json "$output" "'$.images[0].share'")" != 1.0 ]
+  [[ "$(json "$output" "'$.images[1].path'")" == */* ]]
+  run -2 replay "nobody/knows.jpg" --out "$WORK/c.png"
+  [ ! -e "$WORK/c.png" ]
+  run -2 replay "$image" --epoch 0 --out "$WORK/c.png"
+}
+
 @test "with mixup and averaged weights: other weights, the same after kill -9, and the best are the averages" {
   with=(--set train.mixup=0.4 --set train.ema=0.9)
   wanted=$(reference "${with[@]}")
