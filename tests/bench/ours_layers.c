@@ -90,6 +90,17 @@ static void print_step(const struct net *net, const struct step *step, bool back
     printf("row=%s|%.3f|GFLOP/s|roof|%.3f\n", name, operations / seconds * 1e-9, operations / best * 1e-9);
 }
 
+// What a pass begins with: an image of noise, or gradients of the logits. The time of backward behind a pool depends on
+// what is zero.
+static void fill_start(const struct net *net, bool backward)
+{
+  unsigned char *arena = net->workers[0].arena;
+  const struct value *input = &net->values[net->layers[NET_INPUT]->value], *logits = &net->values[net->logits];
+  float *gradients = (float *)(void *)(arena + logits->gradient_offset);
+  if (!backward) fill_noise(arena + input->offset, input->bytes, 0);
+  for (int c = 0; backward && c < net->classes; c++) gradients[c] = c ? 0.03f : -0.9f;
+}
+
 // In the order of training, so that a step finds in the caches what it would find there.
 static enum status time_steps(const struct net *net, const struct roofs *roofs, struct error *error)
 {
@@ -101,6 +112,7 @@ static enum status time_steps(const struct net *net, const struct roofs *roofs, 
     for (size_t moment = 0; moment < 2 * count; moment++) {
       bool backward = moment >= count;
       const struct step *step = &net->steps[backward ? 2 * count - 1 - moment : moment];
+      if (moment % count == 0) fill_start(net, backward);
       if (!backward || net->values[step->output].wants_gradient)
         times[moment * ROUNDS + (size_t)round] = time_step(net, step, backward);
     }
