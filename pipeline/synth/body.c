@@ -43,14 +43,15 @@ static const float finger_radius[HAND_FINGERS][FINGER_BONES + 1] = {
 static void add_finger(struct body *body, const struct bone bones[FINGER_BONES], enum part_group group,
                        const float radius[FINGER_BONES + 1], float width)
 {
-  for (int b = group == GROUP_THUMB; b < FINGER_BONES; b++) {
+  int first = group == GROUP_THUMB; // whose metacarpal is the palm's
+  for (int b = first; b < FINGER_BONES; b++) {
     const struct bone *bone = &bones[b];
     bool tip = b == FINGER_BONES - 1;
     float far_radius = radius[b + 1] * width;
     struct vector end = bone_end(bone);
     if (tip) end = vector_subtract(end, vector_scale(bone->axes.y, far_radius)); // the flesh ends where the bone does
-    struct part *part = add(body, group, tip ? PART_TIP : PART_PHALANX, &bone->axes, bone->axes.at, end,
-                            radius[b] * width, far_radius, 0.12F);
+    struct part *part = add(body, group, tip ? PART_TIP : (b == first ? PART_ROOT : PART_PHALANX), &bone->axes,
+                            bone->axes.at, end, radius[b] * width, far_radius, 0.12F);
     part->bone = bone->length;
     bulge(part, tip ? 0.05F * width : (b == 1 ? 0.05F : 0.0F) * width);
   }

@@ -11,7 +11,14 @@
 enum part_group { GROUP_PALM, GROUP_FINGER, GROUP_THUMB = GROUP_FINGER + HAND_FINGERS, GROUP_SLEEVE, PART_GROUPS };
 
 // What a part's surface looks like.
-enum part_kind { PART_PALM, PART_ARM, PART_PHALANX, PART_TIP, PART_SLEEVE };
+enum part_kind {
+  PART_PALM,
+  PART_ARM,
+  PART_ROOT, // a digit's first phalanx, whose skin goes over into the palm's
+  PART_PHALANX,
+  PART_TIP,
+  PART_SLEEVE
+};
 
 struct part {
   struct vector a, along;      // its axis begins at a and ends at a + along

@@ -99,11 +99,12 @@ static float palm_creases(const struct spot *spot)
   return palmar * (dark < 1 ? dark : 1);
 }
 
-static void skin(struct surface *surface, const struct view *view, const struct spot *spot, struct vector local,
+// `towards_palm`: the normal's share towards the palm, by which the palm's colour goes over into that of the back.
+static void skin(struct surface *surface, const struct view *view, float towards_palm, struct vector local,
                  float creases, float flush)
 {
   const struct hand_look *look = &view->look;
-  float palmar = ramp(-0.35F, 0.45F, spot->palmar);
+  float palmar = ramp(-0.35F, 0.45F, towards_palm);
   float blotch = look->mottle * (0.6F * noise(vector_scale(local, 0.9F), look->mottle_seed) +
                                  0.4F * noise(vector_scale(local, 3.1F), look->mottle_seed + 1));
   float shade = 1 - 0.45F * look->creases * creases;
@@ -154,22 +155,26 @@ void surface_at(struct surface *surface, const struct view *view, const struct p
 {
   struct spot spot = spot_on(&part->axes, point, normal);
   struct vector local = {spot.x, spot.y, spot.z + 16 * (float)part->group};
+  float hand = vector_dot(normal, view->hand.z), along = spot.y / part->bone;
   switch (part->kind) {
   case PART_SLEEVE:
     cloth(surface, view, &spot);
     return;
-  case PART_ARM:
-    skin(surface, view, &spot, local, 0, -0.4F);
+  case PART_ARM: // the inside of the forearm is as dark as its back
+    skin(surface, view, mixed(-0.1F, hand, ramp(-5, 0.5F, spot.y)), local, 0, -0.4F);
     return;
   case PART_PALM:
-    skin(surface, view, &spot, local, palm_creases(&spot), 0.1F);
+    skin(surface, view, hand, local, palm_creases(&spot), 0.1F);
+    return;
+  case PART_ROOT:
+    skin(surface, view, mixed(hand, spot.palmar, ramp(0.1F, 0.9F, along)), local,
+         finger_creases(&spot, part->bone, false), 0.1F * (1 - along));
     return;
   case PART_PHALANX:
-    skin(surface, view, &spot, local, finger_creases(&spot, part->bone, false), 0);
+    skin(surface, view, spot.palmar, local, finger_creases(&spot, part->bone, false), 0);
     return;
   case PART_TIP:
-    skin(surface, view, &spot, local, finger_creases(&spot, part->bone, true),
-         0.9F * ramp(0.3F, 0.9F, spot.y / part->bone));
+    skin(surface, view, spot.palmar, local, finger_creases(&spot, part->bone, true), 0.9F * ramp(0.3F, 0.9F, along));
     nail(surface, view, &spot, part->bone, part->radius);
     return;
   }

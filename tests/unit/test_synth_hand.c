@@ -111,10 +111,12 @@ static void test_classes_and_limits(void **state)
     assert_int_equal(hand_class_of_name(hand_class_name(sign)), sign);
     struct hand_pose pose = hand_pose_of_class(sign), limited = pose;
     hand_pose_limit(&limited);
-    assert_memory_equal(&pose, &limited, sizeof pose);
+    for (int i = 0; i < HAND_ANGLES; i++) assert_true(pose.angle[i] == limited.angle[i]);
     for (int other = 0; other < sign; other++) {
       struct hand_pose before = hand_pose_of_class(other);
-      assert_true(memcmp(&pose, &before, sizeof pose) != 0);
+      bool other_pose = false;
+      for (int i = 0; i < HAND_ANGLES; i++) other_pose = other_pose || pose.angle[i] != before.angle[i];
+      assert_true(other_pose);
     }
     float unit[HAND_ANGLES];
     for (int i = 0; i < HAND_ANGLES; i++) unit[i] = 1;
@@ -158,6 +160,13 @@ static void test_same_bits_everywhere(void **state)
   free(other);
 }
 
+static bool differs(const float *picture, const float *other)
+{
+  int count = 0;
+  for (int i = 0; i < VALUES; i++) count += fabsf(picture[i] - other[i]) > 0.1F;
+  return count > 100;
+}
+
 static void test_same_bits_on_threads(void **state)
 {
   (void)state;
@@ -180,8 +189,7 @@ static void test_same_bits_on_threads(void **state)
     }
     assert_in_range((int)area, SIDE * SIDE / 40, SIDE * SIDE / 2);
     for (int i = 0; i < SIDE * SIDE * 3; i++) assert_true(picture[i] >= 0 && picture[i] < 4);
-    for (int other = 0; other < sign; other++)
-      assert_true(memcmp(picture, drawn + (size_t)other * VALUES, VALUES * sizeof *drawn) != 0);
+    for (int other = 0; other < sign; other++) assert_true(differs(picture, drawn + (size_t)other * VALUES));
   }
   free(drawn);
 }
