@@ -164,7 +164,7 @@ tools: $(TOOLS)
 # --- running --------------------------------------------------------------------------------------------------------------
 # The stages in their order. Values reach the script through the environment as they were typed: neither make nor a shell
 # expands a `$` or a quote in them.
-PIPELINE := synth ingest split resize augment weights train evaluate report
+PIPELINE := synth ingest split resize augment weights features train evaluate report
 CONFIG ?= cnn.yaml
 WORK ?= work
 define verbatim

@@ -13,8 +13,8 @@
 #include "stage/stage.h"
 #include "store/runs.h"
 #include "training/judgement.h"
-#include "training/network.h"
 #include "training/outside.h"
+#include "training/run_network.h"
 #include "training/training.h"
 
 enum { EVALUATE_CODE = 1, PART_LIMIT = 3 };
@@ -25,8 +25,8 @@ struct evaluation {
   struct config *owned;        // where it was read from the run's folder
   struct run_found run;
   struct split_found split;
-  struct tensor_sets resized;
-  struct network network;
+  struct tensor_sets seen; // what the run was trained on: resized images, or the features of them
+  struct network whole, head;
   const char *parts[PART_LIMIT]; // those that have images
   size_t part_count;
   bool parts_done;
@@ -138,43 +138,24 @@ static bool is_done(const struct evaluation *evaluation)
   return done;
 }
 
-// --- the network -----------------------------------------------------------------------------------------------------
+// --- the networks ----------------------------------------------------------------------------------------------------
 
-static enum net_precision precision_of(const struct evaluation *evaluation)
+// One that reads what the run trained on, and one that reads images: the same, unless that is features. Opened when
+// they are needed.
+static enum status open_network(struct evaluation *evaluation, bool images, struct network **out, struct error *error)
 {
-  if (strcmp(evaluation->run.precision, "bf16") != 0) return NET_FP32;
-  if (net_precision_supported(NET_BF16)) return NET_BF16;
-  stage_warn(evaluation->stage, "run %s was trained in bf16, which this CPU (%s) does not have: judged in fp32",
-             evaluation->run.name, net_isa());
-  return NET_FP32;
-}
-
-static enum status load_network(struct evaluation *evaluation, struct error *error)
-{
-  struct stage *stage = evaluation->stage;
-  char folder[PATH_LIMIT], best[PATH_LIMIT], sha256[DIGEST_TEXT];
-  const struct network_options options = {
-      .split = evaluation->run.split,
-      .run_key = evaluation->run.key,
-      .precision = precision_of(evaluation),
-      .threads = stage_threads(stage),
-  };
-  struct network *network = &evaluation->network;
-  enum status status = network_open(network, stage_db(stage), evaluation->config, &options, error);
-  if (!status) status = training_folder(folder, stage, evaluation->run.name, error);
-  if (!status) status = path_join(best, folder, "weights/best.safetensors", error);
-  if (!status) status = checkpoint_load(best, network->net, NULL, &network->subject, NULL, error);
-  if (!status) status = checkpoint_weights_sha256(network->net, sha256, error);
-  if (!status && strcmp(sha256, evaluation->run.best_sha256) != 0)
-    status = fail(error, BAD_DATA, "%s holds weights %.12s..., the manifest says %.12s...", best, sha256,
-                  evaluation->run.best_sha256);
-  return status;
+  bool whole = images || !features_used(evaluation->config);
+  *out = whole ? &evaluation->whole : &evaluation->head;
+  if ((*out)->net) return OK;
+  return run_network_open(*out, evaluation->stage, &evaluation->run, evaluation->config,
+                          whole ? MODEL_WHOLE : MODEL_HEAD, error);
 }
 
 // --- judging ---------------------------------------------------------------------------------------------------------
 
 struct pass {
   struct evaluation *evaluation;
+  struct network *network;
   struct loader *loader;
   struct judgement judgement;
 };
@@ -198,10 +179,10 @@ static enum status judge(struct pass *pass, const struct loader_options *options
   if (status) return status;
   struct fit_data data = loader_fit_data(pass->loader);
   evaluation->bar = stage_progress(stage, "images", data.images);
-  status = judgement_init(&pass->judgement, data.images, fit_classes(evaluation->network.net), error);
+  status = judgement_init(&pass->judgement, data.images, fit_classes(pass->network->net), error);
   // The batch of training: its validation computed the same bits.
   size_t batch = (size_t)config_integer(evaluation->config, "train.batch");
-  if (!status) status = fit_predict(evaluation->network.net, &data, batch, judge_batch, pass, error);
+  if (!status) status = fit_predict(pass->network->net, &data, batch, judge_batch, pass, error);
   if (status == INTERRUPTED) return fail(error, INTERRUPTED, "stopped while part %s was judged", part);
   progress_stop(evaluation->bar);
   evaluation->images += pass->judgement.images;
@@ -218,12 +199,13 @@ static enum status judge_part(struct evaluation *evaluation, const char *part, s
 {
   struct pass pass = {.evaluation = evaluation};
   struct metric_row metrics[JUDGEMENT_METRICS];
-  const struct loader_options options = {.tensor_sets = evaluation->resized.ids,
-                                         .tensor_set_count = evaluation->resized.count,
+  const struct loader_options options = {.tensor_sets = evaluation->seen.ids,
+                                         .tensor_set_count = evaluation->seen.count,
                                          .split = evaluation->run.split,
                                          .part = part,
                                          .verify = true};
-  enum status status = judge(&pass, &options, part, error);
+  enum status status = open_network(evaluation, false, &pass.network, error);
+  if (!status) status = judge(&pass, &options, part, error);
   if (!status) status = judgement_metrics(&pass.judgement, metrics, error);
   if (!status)
     status = run_set_evaluation(stage_db(evaluation->stage), evaluation->run.id, part, pass.judgement.rows,
@@ -237,7 +219,8 @@ static enum status judge_outside(struct evaluation *evaluation, const struct out
   struct pass pass = {.evaluation = evaluation};
   const struct loader_options options = {
       .tensor_sets = &test->tensor_set, .tensor_set_count = 1, .split = evaluation->run.split, .verify = true};
-  enum status status = judge(&pass, &options, test->part, error);
+  enum status status = open_network(evaluation, true, &pass.network, error);
+  if (!status) status = judge(&pass, &options, test->part, error);
   if (!status) status = outside_record(evaluation->stage, &evaluation->run, test, &pass.judgement, error);
   release(&pass);
   return status;
@@ -336,7 +319,7 @@ static enum status print_figures(struct evaluation *evaluation, struct error *er
 static enum status judge_all(struct evaluation *evaluation, struct error *error)
 {
   double started = clock_seconds();
-  enum status status = load_network(evaluation, error);
+  enum status status = OK;
   for (size_t p = 0; !status && !evaluation->parts_done && p < evaluation->part_count; p++)
     status = judge_part(evaluation, evaluation->parts[p], error);
   for (size_t i = 0; !status && i < evaluation->outside->count; i++)
@@ -352,7 +335,10 @@ static enum status find_all(struct evaluation *evaluation, struct stage_key **ke
   bool own_tests = config_is_set(stage_config(stage), "dataset.test");
   const struct config *tests = own_tests ? stage_config(stage) : evaluation->config;
   enum status status = split_wanted(&evaluation->split, stage_db(stage), evaluation->config, error);
-  if (!status) status = resized_wanted(&evaluation->resized, stage_db(stage), evaluation->config, error);
+  if (!status && features_used(evaluation->config))
+    status = features_wanted(&evaluation->seen, false, stage_db(stage), evaluation->config, error);
+  else if (!status)
+    status = resized_wanted(&evaluation->seen, stage_db(stage), evaluation->config, error);
   if (!status) choose_parts(evaluation);
   if (!status)
     status = outside_of_config(evaluation->outside, stage, &evaluation->run, tests, evaluation->config, error);
@@ -402,7 +388,8 @@ static enum status work(struct stage *stage, struct error *error)
   enum status status =
       mem_zeroed((void **)&evaluation.outside, 1, sizeof *evaluation.outside, "the outside tests", error);
   if (!status) status = evaluate(&evaluation, &key, error);
-  network_release(&evaluation.network);
+  network_release(&evaluation.whole);
+  network_release(&evaluation.head);
   stage_key_free(key);
   config_free(evaluation.owned);
   free(evaluation.outside);

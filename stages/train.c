@@ -18,8 +18,9 @@
 struct inputs {
   struct split_found split;
   struct tensor_sets resized, training; // training: where its images come from: resized, or augmented copies
+  struct tensor_sets seen, validated;   // what the net reads: those and `resized`, or the features of them
   struct weights_row initial;
-  bool copies;
+  bool copies, features;
 };
 
 static enum status find_inputs(struct stage *stage, struct inputs *inputs, struct error *error)
@@ -32,6 +33,11 @@ static enum status find_inputs(struct stage *stage, struct inputs *inputs, struc
   if (!status) status = weights_wanted(&inputs->initial, db, config, error);
   inputs->training = inputs->resized;
   if (!status && inputs->copies) status = augmented_wanted(&inputs->training, db, config, error);
+  inputs->seen = inputs->training;
+  inputs->validated = inputs->resized;
+  inputs->features = features_used(config);
+  if (!status && inputs->features) status = features_wanted(&inputs->seen, inputs->copies, db, config, error);
+  if (!status && inputs->features) status = features_wanted(&inputs->validated, false, db, config, error);
   return status;
 }
 
@@ -42,8 +48,8 @@ static enum status open_loaders(struct training *training, const struct inputs *
   struct augment_recipe recipe = settings_augment(config);
   bool online = !strcmp(config_text(config, "augment.mode"), "online");
   struct loader_options options = {
-      .tensor_sets = inputs->training.ids,
-      .tensor_set_count = inputs->training.count,
+      .tensor_sets = inputs->seen.ids,
+      .tensor_set_count = inputs->seen.count,
       .split = inputs->split.id,
       .part = "train",
       .augment = online ? &recipe : NULL,
@@ -52,8 +58,8 @@ static enum status open_loaders(struct training *training, const struct inputs *
       .verify = true,
   };
   enum status status = loader_open(&training->train, stage_db(stage), stage_folder(stage), &options, error);
-  options.tensor_sets = inputs->resized.ids;
-  options.tensor_set_count = inputs->resized.count;
+  options.tensor_sets = inputs->validated.ids;
+  options.tensor_set_count = inputs->validated.count;
   options.part = "val";
   options.augment = NULL;
   options.mixup = 0;
@@ -119,6 +125,7 @@ static enum status prepare(struct training *training, struct network *network, c
   const struct config *config = stage_config(stage);
   const struct optimizer_options optimizer = settings_optimizer(config);
   const struct network_options options = {
+      .part = inputs->features ? MODEL_HEAD : MODEL_WHOLE,
       .split = inputs->split.id,
       .run_key = stage_key_digest(training->key),
       .precision = training->precision,

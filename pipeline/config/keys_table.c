@@ -84,6 +84,8 @@ const struct config_key config_keys[] = {
 
     {"model.name", KEY_CHOICE, 0, 0, 0, CHOICES("seed-cnn", "resnet50"), "seed-cnn", "the network"},
     {"model.dropout", KEY_REAL, 0, 1, ENDS_OPEN_HIGH, NULL, "0.3", "share of activations dropped in training"},
+    {"model.trainable", KEY_CHOICE, 0, 0, 0, CHOICES("all", "last4", "head"), "all",
+     "resnet50: all layers train; the trunk's last four and the head; the head alone"},
     {"model.weights", KEY_LIST, 0, 0, 0, NULL, "none",
      "what to start from: imagenet, none (drawn) or files in Keras' HDF5 or safetensors; the first that is there"},
     {"model.weights_url", KEY_TEXT, 0, 0, 0, NULL, "", "where imagenet is downloaded from; unset: Keras' own address"},

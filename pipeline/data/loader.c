@@ -34,7 +34,8 @@ struct source {
 struct loader {
   struct source *sources; // [source_count]
   size_t source_count;
-  int side;
+  int side;               // of its pictures
+  struct tensor_set form; // kind, height, width, channels and dtype of the rows of all sets
   size_t row_bytes;
   struct shard *shards; // of all sources
   size_t shard_count, shard_capacity;
@@ -61,16 +62,17 @@ static enum status say_remedy(const struct source *source, enum status status, s
 {
   if (status != BAD_DATA || !error) return status;
   struct error inner = *error;
-  const char *maker = strcmp(source->set.kind, "augmented") != 0 ? "resize" : "augment";
+  const char *kind = source->set.kind;
+  const char *maker = !strcmp(kind, "augmented") ? "augment" : !strcmp(kind, "features") ? "features" : "resize";
   return fail(error, status, "%s; remove the file if it is there, and run build/stages/%s again", inner.text, maker);
 }
 
-static enum status open_shard(struct shard *shard, int side, const char *folder, const struct tensor_file *file,
-                              bool verify, struct error *error)
+static enum status open_shard(struct shard *shard, const struct tensor_set *form, const char *folder,
+                              const struct tensor_file *file, bool verify, struct error *error)
 {
   char path[PATH_LIMIT], sha256[DIGEST_TEXT] = "";
   uint64_t bytes;
-  uint64_t shape[4] = {file->rows, (uint64_t)side, (uint64_t)side, 3};
+  uint64_t shape[4] = {file->rows, (uint64_t)form->height, (uint64_t)form->width, (uint64_t)form->channels};
   const void *pixels = NULL;
   enum status status = tensor_file_check(folder, file, error);
   if (!status) status = path_join(path, folder, file->path, error);
@@ -78,7 +80,7 @@ static enum status open_shard(struct shard *shard, int side, const char *folder,
   if (!status && verify && strcmp(sha256, file->sha256) != 0)
     status = fail(error, BAD_DATA, "%s has SHA-256 %.12s..., the manifest says %.12s...", path, sha256, file->sha256);
   if (!status) status = tensorfile_open(&shard->file, path, error);
-  if (!status) status = tensorfile_find(shard->file, "images", TENSOR_U8, 4, shape, &pixels, error);
+  if (!status) status = tensorfile_find(shard->file, tensor_set_tensor(form), form->dtype, 4, shape, &pixels, error);
   if (!status) *shard = (struct shard){shard->file, pixels, file->first_row, file->rows};
   return status;
 }
@@ -97,7 +99,7 @@ static enum status open_files(struct loader *loader, struct source *source, stru
   for (size_t i = 0; !status && i < count; i++) {
     struct shard *shard = &loader->shards[loader->shard_count++];
     *shard = (struct shard){.file = NULL};
-    status = open_shard(shard, loader->side, folder, &files[i], verify, error);
+    status = open_shard(shard, &loader->form, folder, &files[i], verify, error);
     if (status) status = say_remedy(source, status, error);
     source->shard_count++;
     loader->bytes += files[i].bytes;
@@ -267,14 +269,16 @@ static enum status find_source(struct loader *loader, struct source *source, str
   if (status) return status;
   if (!found || !set->done)
     return fail(error, BAD_DATA, "tensor set %" PRId64 " is not done: run resize and augment first", id);
-  if (set->height != set->width || set->channels != 3)
+  bool features = !strcmp(set->kind, "features");
+  if (!features && (set->height != set->width || set->channels != 3 || set->dtype != TENSOR_U8))
     return fail(error, BAD_DATA, "tensor set %" PRId64 " is %dx%dx%d, not square RGB", id, set->height, set->width,
                 set->channels);
-  if (loader->side && loader->side != set->height)
-    return fail(error, BAD_DATA, "tensor set %" PRId64 " has a side of %d, the one before it %d", id, set->height,
-                loader->side);
-  loader->side = set->height;
-  loader->row_bytes = (size_t)loader->side * (size_t)loader->side * 3;
+  if (loader->row_bytes && (loader->form.height != set->height || loader->form.channels != set->channels))
+    return fail(error, BAD_DATA, "tensor set %" PRId64 " has rows of %dx%dx%d, the one before it %dx%dx%d", id,
+                set->height, set->width, set->channels, loader->form.height, loader->form.width, loader->form.channels);
+  loader->form = *set;
+  loader->side = features ? 0 : set->height;
+  loader->row_bytes = tensor_set_row_bytes(set);
   return OK;
 }
 
@@ -315,7 +319,7 @@ enum status loader_open(struct loader **out, struct db *db, const char *folder, 
   if (!status) status = open_shards(loader, db, folder, options->verify, error);
   if (!status) status = find_rows(loader, db, options, error);
   if (!status) {
-    loader->augmented = options->augment && !augment_recipe_is_off(options->augment);
+    loader->augmented = loader->side && options->augment && !augment_recipe_is_off(options->augment);
     if (loader->augmented) loader->recipe = *options->augment;
     loader->seed = options->seed;
     loader->mixup = options->mixup;
@@ -348,6 +352,10 @@ void loader_close(struct loader *loader)
 size_t loader_images(const struct loader *loader)
 {
   return loader->images;
+}
+size_t loader_copies(const struct loader *loader)
+{
+  return loader->copies;
 }
 int loader_size(const struct loader *loader)
 {

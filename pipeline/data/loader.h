@@ -22,7 +22,8 @@ struct loader;
 
 struct loader_options {
   // Resized sets (all parts), one for each of the split's datasets in their order; or an augmented one (train: variant
-  // by epoch, copies taken in turn), which has rows of them all.
+  // by epoch, copies taken in turn), which has rows of them all. Or the features of either: rows of numbers, to which
+  // `augment` does nothing.
   const int64_t *tensor_sets;
   size_t tensor_set_count;
   int64_t split;                        // whose classes the labels are
@@ -41,7 +42,8 @@ enum status loader_open(struct loader **out, struct db *db, const char *folder, 
 void loader_close(struct loader *loader);
 
 size_t loader_images(const struct loader *loader);
-int loader_size(const struct loader *loader); // side of the square
+size_t loader_copies(const struct loader *loader); // of each image, at least 1
+int loader_size(const struct loader *loader);      // side of the square; 0 for rows of features
 // [images]: places among the split's classes. -1 (only where options->part is NULL): the split has no class of that
 // name.
 const int32_t *loader_labels(const struct loader *loader);
@@ -64,9 +66,9 @@ struct loader_mix {
 };
 struct loader_mix loader_mix(const struct loader *loader, uint64_t epoch, size_t index);
 
-// [side, side, 3] of an image as it is seen in `epoch` (from 1): of K copies, copy 1 + (epoch - 1) % K; on
-// the fly, the augmentation of variant `epoch`; mixed with another that is seen likewise. Safe in any thread; does not
-// allocate.
+// [side, side, 3], or the row of features, of an image as it is seen in `epoch` (from 1): of K copies, copy 1 + (epoch
+// - 1) % K; on the fly, the augmentation of variant `epoch`; mixed with another that is seen likewise. Safe in any
+// thread; does not allocate.
 void loader_fetch(const struct loader *loader, uint64_t epoch, size_t index, uint8_t *pixels);
 struct fit_data loader_fit_data(struct loader *loader); // for fit(); valid while the loader is open
 

@@ -3,22 +3,18 @@
 #include <omp.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/statvfs.h>
 
 #include "core/files.h"
 #include "core/mem.h"
 #include "core/progress.h"
 #include "store/tensorfile.h"
 
-enum { HEADER_ROOM = 4096, PARAMETERS_LIMIT = 2048 };
-
-static size_t row_bytes(const struct tensor_set *set)
-{
-  return (size_t)set->height * (size_t)set->width * (size_t)set->channels;
-}
+enum { HEADER_ROOM = 4096, PARAMETERS_LIMIT = 2048, ROW_ROOM = 512 };
 
 uint64_t materialise_file_rows(const struct tensor_set *set)
 {
-  uint64_t rows = (MATERIALISE_FILE_LIMIT - HEADER_ROOM) / row_bytes(set);
+  uint64_t rows = (MATERIALISE_FILE_LIMIT - HEADER_ROOM) / tensor_set_row_bytes(set);
   return rows ? rows : 1;
 }
 
@@ -48,7 +44,7 @@ static enum status draw_rows(struct stage *stage, struct materialise *plan, stru
                              uint64_t first, uint64_t rows, struct progress *bar, struct error *error)
 {
   struct failure failure = {OK, 0, {0}};
-  size_t bytes = row_bytes(&plan->set);
+  size_t bytes = tensor_set_row_bytes(&plan->set);
 #pragma omp parallel for schedule(dynamic, 4) num_threads(stage_threads(stage))
   for (uint64_t i = 0; i < rows; i++) {
     if (stage_interrupted(stage) || failure_so_far(&failure)) continue;
@@ -63,6 +59,23 @@ static enum status draw_rows(struct stage *stage, struct materialise *plan, stru
   }
   if (failure.status) return fail(error, failure.status, "%s", failure.error.text);
   return stage_interrupted(stage) ? fail(error, INTERRUPTED, "stopped before the last file") : OK;
+}
+
+// The same, block by block: what draws them shares a block's work among threads itself.
+static enum status draw_blocks(struct stage *stage, struct materialise *plan, struct tensorfile_writer *writer,
+                               uint64_t first, uint64_t rows, struct progress *bar, struct error *error)
+{
+  size_t bytes = tensor_set_row_bytes(&plan->set);
+  enum status status = OK;
+  for (uint64_t i = 0, count; !status && i < rows; i += count) {
+    const void *block = NULL;
+    count = rows - i < plan->block ? rows - i : plan->block;
+    if (stage_interrupted(stage)) return fail(error, INTERRUPTED, "stopped before the last file");
+    status = plan->draw_block(plan->self, first + i, count, &block, error);
+    if (!status) status = tensorfile_write(writer, 0, i * bytes, block, count * bytes, error);
+    if (!status) progress_add(bar, count);
+  }
+  return status;
 }
 
 // The rows' descriptions and their texts, for one file.
@@ -92,15 +105,17 @@ static enum status make_file(struct stage *stage, struct materialise *plan, int 
   uint64_t first = set->rows, most = materialise_file_rows(set), left = plan->rows - first;
   struct tensor_file file = {.ordinal = ordinal, .first_row = first, .rows = left < most ? left : most};
   tensor_file_name(file.path, plan->key, ordinal);
-  struct tensor_info tensor = {
-      "images", TENSOR_U8, 4, {file.rows, (uint64_t)set->height, (uint64_t)set->width, (uint64_t)set->channels}};
+  struct tensor_info tensor = {tensor_set_tensor(set),
+                               set->dtype,
+                               4,
+                               {file.rows, (uint64_t)set->height, (uint64_t)set->width, (uint64_t)set->channels}};
   struct metadata_pair metadata[] = {{"key", plan->key}, {"kind", set->kind}, {"images", plan->file_metadata}};
   char path[PATH_LIMIT];
   struct tensorfile_writer *writer = NULL;
   struct descriptions descriptions = {0};
   enum status status = path_join(path, stage_folder(stage), file.path, error);
   if (!status) status = tensorfile_create(&writer, path, &tensor, 1, metadata, 3, error);
-  if (!status) status = draw_rows(stage, plan, writer, first, file.rows, bar, error);
+  if (!status) status = (plan->draw ? draw_rows : draw_blocks)(stage, plan, writer, first, file.rows, bar, error);
   if (!status) status = tensorfile_publish(writer, &file.bytes, file.sha256, error);
   tensorfile_discard(writer);
   if (!status) status = describe_rows(&descriptions, plan, first, file.rows, error);
@@ -151,6 +166,24 @@ static enum status make_tensor_folder(struct stage *stage, struct error *error)
   return status ? status : folder_make(path, error);
 }
 
+// A little over the bytes of the rows that are missing: headers, and the manifest's rows.
+static enum status check_room(struct stage *stage, const struct materialise *plan, struct error *error)
+{
+  struct statvfs system;
+  char path[PATH_LIMIT];
+  uint64_t bytes = 0, missing = plan->rows - plan->set.rows;
+  enum status status = path_join(path, stage_folder(stage), TENSOR_FOLDER, error);
+  if (status) return status;
+  if (statvfs(path, &system) < 0) return fail_errno(error, "cannot look at the disk of %s", path);
+  uint64_t room = (uint64_t)system.f_bavail * system.f_frsize;
+  bool fits = !__builtin_mul_overflow(missing, tensor_set_row_bytes(&plan->set) + ROW_ROOM, &bytes) && bytes <= room;
+  if (fits) return OK;
+  return fail(error, FAILED,
+              "%s: %llu rows of %zu bytes need %llu MiB, its disk has %llu MiB free: make room, or use another $(WORK)",
+              path, (unsigned long long)missing, tensor_set_row_bytes(&plan->set), (unsigned long long)bytes >> 20,
+              (unsigned long long)room >> 20);
+}
+
 enum status materialise(struct stage *stage, struct materialise *plan, struct error *error)
 {
   int ordinal = 0;
@@ -159,6 +192,7 @@ enum status materialise(struct stage *stage, struct materialise *plan, struct er
   if (!status) status = tensor_set_begin(stage_db(stage), set, plan->key, plan->parameters, error);
   if (!status) status = keep_finished_files(stage, plan, &ordinal, error);
   if (!status) status = tensor_set_collect(stage_db(stage), stage_folder(stage), plan->key, error);
+  if (!status) status = check_room(stage, plan, error);
   if (status) return status;
   uint64_t kept = set->rows;
   if (kept) {

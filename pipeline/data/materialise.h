@@ -1,5 +1,5 @@
 // Making a tensor set: rows drawn in parallel into files of at most 64 MiB, published one by one, resumable
-// file by file. The stages resize and augment differ only in how a row is drawn.
+// file by file. The stages resize, augment and features differ only in how a row is drawn.
 #ifndef PIPELINE_MATERIALISE_H
 #define PIPELINE_MATERIALISE_H
 
@@ -24,6 +24,11 @@ struct materialise {
   // 0), which is this thread's until its next call. Called from an OpenMP team.
   enum status (*draw)(void *self, int thread, uint64_t row, const uint8_t **pixels, struct error *error);
 
+  // Or, where `draw` is NULL: `count` rows from `first` on, one behind the other, in memory that lasts until the next
+  // call, which is the next rows'. At most `block` rows are asked for at once.
+  uint64_t block;
+  enum status (*draw_block)(void *self, uint64_t first, uint64_t count, const void **rows, struct error *error);
+
   // What is recorded of a row. `parameters` has room for a JSON object; left empty for none.
   void (*describe)(void *self, uint64_t row, struct tensor_row *out, char *parameters, size_t size);
 };
@@ -36,8 +41,9 @@ uint64_t materialise_file_rows(const struct tensor_set *set);
 enum status materialise_is_done(struct stage *stage, const char *key, struct tensor_set *set, bool *done,
                                 struct error *error);
 
-// Makes what is missing. INTERRUPTED keeps the files that are whole. A published file that is not there any
-// more, or not as long as its row says, is made again with all after it.
+// Makes what is missing. FAILED, before anything is made, if the disk has no room for it. INTERRUPTED keeps the files
+// that are whole. A published file that is not there any more, or not as long as its row says, is made again with all
+// after it.
 enum status materialise(struct stage *stage, struct materialise *plan, struct error *error);
 
 #endif

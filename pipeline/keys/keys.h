@@ -30,7 +30,7 @@
 #include "store/weights.h"
 
 // Raised when a stage makes another result of the same inputs: all of its work is then made anew.
-enum { SPLIT_CODE = 2, RESIZED_CODE = 2, AUGMENTED_CODE = 2, WEIGHTS_CODE = 1, RUN_CODE = 5 };
+enum { SPLIT_CODE = 2, RESIZED_CODE = 2, AUGMENTED_CODE = 2, WEIGHTS_CODE = 1, FEATURES_CODE = 1, RUN_CODE = 5 };
 
 enum { DATASETS_LIMIT = 64, SUBJECT_LIMIT = 1024 };
 
@@ -78,6 +78,9 @@ enum status augmented_key(struct stage_key **out, struct db *db, const struct co
 // Imported weights: `source_sha256` is of the file that they are read from.
 enum status weights_key(struct stage_key **out, const struct config *config, const char *source_sha256,
                         struct error *error);
+// Of a dataset's resized images or, where `dataset` is NULL, of the augmented copies.
+enum status features_key(struct stage_key **out, const struct dataset_found *dataset, struct db *db,
+                         const struct config *config, struct error *error);
 // train.precision counts as what it resolves to on this CPU; train.checkpoint_seconds does not count.
 enum status run_key(struct stage_key **out, struct db *db, const struct config *config, struct error *error);
 
@@ -95,6 +98,11 @@ enum status augmented_wanted(struct tensor_sets *out, struct db *db, const struc
 // The resized images of one dataset.
 enum status resized_of(struct tensor_set *out, const struct dataset_found *dataset, struct db *db,
                        const struct config *config, struct error *error);
+// Whether training reads features instead of images: a part of the model is frozen, and an image is the same in every
+// epoch.
+bool features_used(const struct config *config);
+enum status features_wanted(struct tensor_sets *out, bool augmented, struct db *db, const struct config *config,
+                            struct error *error);
 // The weights to start from; out->id is 0 where the list came to none.
 enum { WEIGHTS_WANTED_LIMIT = 2048 };               // of model.weights as text
 bool weights_are_none(const struct config *config); // model.weights is [none]: nothing to look up

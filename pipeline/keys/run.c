@@ -15,8 +15,8 @@ static enum status add_images(struct stage_key *key, struct db *db, const struct
 enum status run_key(struct stage_key **out, struct db *db, const struct config *config, struct error *error)
 {
   static const char *const apart[] = {"train.precision", "train.checkpoint_seconds", NULL};
-  static const char *const initial[] = {"model.weights", "model.weights_url", "model.start",
-                                        NULL}; // what they came to counts
+  // Of weights and start, what they came to counts.
+  static const char *const initial[] = {"model.weights", "model.weights_url", "model.start", "model.trainable", NULL};
   static const char *const copies[] = {"augment.mode", "augment.copies", NULL};
   const char *mode = config_text(config, "augment.mode");
   enum net_precision precision = NET_FP32;
@@ -30,6 +30,8 @@ enum status run_key(struct stage_key **out, struct db *db, const struct config *
   if (!status) status = key_add_section(key, "model.", initial, config, error);
   if (!status) status = key_add_weights(key, db, config, error);
   if (!status) status = key_add_start(key, db, config, error);
+  if (!status && strcmp(config_text(config, "model.trainable"), "all") != 0)
+    status = stage_key_add_config(key, config, "model.trainable", error);
   if (!status) status = key_add_section(key, "train.", apart, config, error);
   if (!status) status = stage_key_add(key, "train.precision", settings_precision_name(precision), error);
   if (!status) status = stage_key_add_config(key, config, "seed", error);

@@ -37,7 +37,6 @@ static enum status load(const struct tensorfile *file, struct net *net, const vo
     status = find_values(file, net_parameter(net, p), &values[p], error);
     if (!status && values[p]) ++*loaded;
   }
-  if (!status && !*loaded) status = fail(error, BAD_DATA, "has none of the model's %zu tensors", count);
   if (status) return status;
   for (size_t p = 0; p < count; p++) { // nothing can fail from here on
     const struct parameter *parameter = net_parameter(net, p);

@@ -9,8 +9,8 @@
 #include "engine/net.h"
 
 // Copies every tensor of the file that has the name of one of the net's parameters; *loaded is the number of those. The
-// others (a head that the file has not) keep their values. BAD_DATA for a file that is malformed, whose tensor has
-// another shape or a number that is not finite, or that has none of the net's; the net is then as it was.
+// others (a head that the file has not) keep their values. BAD_DATA for a file that is malformed, or whose tensor has
+// another shape or a number that is not finite; the net is then as it was.
 enum status weights_load(const char *path, struct net *net, size_t *loaded, struct error *error);
 
 #endif

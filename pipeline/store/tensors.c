@@ -19,16 +19,27 @@ static const char *kind_constant(const char *name)
   return "";
 }
 
+size_t tensor_set_row_bytes(const struct tensor_set *set)
+{
+  return (size_t)set->height * (size_t)set->width * (size_t)set->channels * tensor_dtype_size(set->dtype);
+}
+
+const char *tensor_set_tensor(const struct tensor_set *set)
+{
+  return strcmp(set->kind, "features") != 0 ? "images" : "features";
+}
+
 enum status tensor_set_find(struct db *db, const char *key, int64_t id, struct tensor_set *out, bool *found,
                             struct error *error)
 {
   struct query *query = NULL;
   *found = false;
-  enum status status = query_open(&query, db,
-                                  "SELECT id, kind, dataset, ifnull(split, 0), state = 'done', height, width, channels,"
-                                  " (SELECT ifnull(sum(f.rows), 0) FROM tensor_file f WHERE f.tensor_set = t.id)"
-                                  " FROM tensor_set t WHERE key = ?1 OR (?1 IS NULL AND id = ?2)",
-                                  error);
+  enum status status =
+      query_open(&query, db,
+                 "SELECT id, kind, dataset, ifnull(split, 0), state = 'done', height, width, channels,"
+                 " dtype = 'BF16', (SELECT ifnull(sum(f.rows), 0) FROM tensor_file f WHERE f.tensor_set = t.id)"
+                 " FROM tensor_set t WHERE key = ?1 OR (?1 IS NULL AND id = ?2)",
+                 error);
   if (!status) status = query_bind(query, error, "ti", key, id);
   if (!status && query_next(query, &status, error)) {
     *found = true;
@@ -41,7 +52,8 @@ enum status tensor_set_find(struct db *db, const char *key, int64_t id, struct t
         .height = (int)query_integer(query, 5),
         .width = (int)query_integer(query, 6),
         .channels = (int)query_integer(query, 7),
-        .rows = (uint64_t)query_integer(query, 8),
+        .dtype = query_integer(query, 8) ? TENSOR_BF16 : TENSOR_U8,
+        .rows = (uint64_t)query_integer(query, 9),
     };
   }
   query_close(query);
@@ -73,11 +85,11 @@ enum status tensor_set_begin(struct db *db, struct tensor_set *set, const char *
     set->done = false;
     return db_run(db, error, "UPDATE tensor_set SET state = 'running' WHERE id = ?", "i", set->id);
   }
-  static const char sql[] =
-      "INSERT INTO tensor_set (kind, dataset, split, key, parameters, state, height, width,"
-      " channels, dtype, created_at) VALUES (?, ?, nullif(?, 0), ?, ?, 'running', ?, ?, ?, 'U8', ?)";
-  status = db_run(db, error, sql, "tiittiiir", set->kind, set->dataset, set->split, key, parameters,
-                  (int64_t)set->height, (int64_t)set->width, (int64_t)set->channels, (double)time(NULL));
+  static const char sql[] = "INSERT INTO tensor_set (kind, dataset, split, key, parameters, state, height, width,"
+                            " channels, dtype, created_at) VALUES (?, ?, nullif(?, 0), ?, ?, 'running', ?, ?, ?, ?, ?)";
+  status =
+      db_run(db, error, sql, "tiittiiitr", set->kind, set->dataset, set->split, key, parameters, (int64_t)set->height,
+             (int64_t)set->width, (int64_t)set->channels, tensor_dtype_name(set->dtype), (double)time(NULL));
   set->rows = 0;
   set->done = false;
   if (!status) set->id = db_last_id(db);

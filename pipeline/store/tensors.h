@@ -16,6 +16,7 @@
 #include "core/digest.h"
 #include "core/files.h"
 #include "store/db.h"
+#include "store/tensorfile.h"
 
 // The folder below $(WORK) that holds all tensor files.
 #define TENSOR_FOLDER "tensors"
@@ -25,7 +26,8 @@ struct tensor_set {
   const char *kind;           // "resized", "augmented", "features": a constant
   bool done;
   int height, width, channels;
-  uint64_t rows; // in files that are published
+  enum tensor_dtype dtype; // of a row's numbers
+  uint64_t rows;           // in files that are published
 };
 
 struct tensor_file {
@@ -45,13 +47,17 @@ struct tensor_row {
 enum status tensor_set_find(struct db *db, const char *key, int64_t id, struct tensor_set *out, bool *found,
                             struct error *error);
 
+// Bytes of a row, and the name of the tensor that a set's files hold: "images", or "features".
+size_t tensor_set_row_bytes(const struct tensor_set *set);
+const char *tensor_set_tensor(const struct tensor_set *set);
+
 // What was made of this kind for this dataset last: its parameters JSON (free it), or NULL. For saying what
 // changed.
 enum status tensor_set_previous(struct db *db, const char *kind, int64_t dataset, char **parameters,
                                 struct error *error);
 
 // Fills set->id and set->rows: of a new row in state running, or of the one that an earlier execution of this
-// key left. Its rows are U8.
+// key left.
 enum status tensor_set_begin(struct db *db, struct tensor_set *set, const char *key, const char *parameters,
                              struct error *error);
 

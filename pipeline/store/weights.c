@@ -96,3 +96,17 @@ enum status weights_chosen(struct db *db, const char *model, const char *wanted,
   query_close(query);
   return status;
 }
+
+enum status weights_of_run(struct db *db, int64_t run, struct weights_row *out, struct error *error)
+{
+  struct query *query = NULL;
+  *out = (struct weights_row){0};
+  enum status status = query_open(&query, db,
+                                  "SELECT w.id, w.path, w.bytes, w.sha256 FROM run_weights r"
+                                  " JOIN weights w ON w.id = r.weights WHERE r.run = ?",
+                                  error);
+  if (!status) status = query_bind(query, error, "i", run);
+  if (!status && query_next(query, &status, error)) read_row(out, query);
+  query_close(query);
+  return status;
+}

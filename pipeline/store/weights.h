@@ -45,4 +45,7 @@ enum status weights_choose(struct db *db, const char *model, const char *wanted,
 enum status weights_chosen(struct db *db, const char *model, const char *wanted, struct weights_row *out, bool *found,
                            struct error *error);
 
+// What a run started from; out->id is 0 where its weights were drawn.
+enum status weights_of_run(struct db *db, int64_t run, struct weights_row *out, struct error *error);
+
 #endif

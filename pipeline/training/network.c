@@ -1,10 +1,13 @@
 #include "training/network.h"
 
+#include <string.h>
+
 #include "core/version.h"
 #include "keys/settings.h"
-#include "models/models.h"
+#include "models/weights.h"
 
-static enum status check_input(const struct config *config, struct error *error)
+enum status network_model(struct model_options *out, const struct config *config, int classes, enum model_part part,
+                          struct error *error)
 {
   const char *name = config_text(config, "model.name");
   const struct model *model = model_find(name);
@@ -12,6 +15,14 @@ static enum status check_input(const struct config *config, struct error *error)
   if (model && model->input.h != size)
     return fail(error, BAD_USAGE, "model.name %s takes images of %dx%d, but resize.size is %d", name, model->input.h,
                 model->input.w, size);
+  *out = (struct model_options){
+      .name = name,
+      .classes = classes,
+      .dropout = (float)config_real(config, "model.dropout"),
+      .part = part,
+      .trainable = (enum model_trainable)config_choice(config, "model.trainable"),
+      .feature_dtype = DTYPE_BF16,
+  };
   return OK;
 }
 
@@ -28,12 +39,11 @@ enum status network_open(struct network *out, struct db *db, const struct config
       .training = options->training,
       .seed = (uint64_t)config_integer(config, "seed"),
   };
-  enum status status = check_input(config, error);
-  if (!status) status = class_names_of_split(&out->classes, db, options->split, error);
+  struct model_options what = {.name = model};
+  enum status status = class_names_of_split(&out->classes, db, options->split, error);
   if (!status && out->classes.count < 2)
     status = fail(error, BAD_DATA, "a network needs at least 2 classes, the split has %zu", out->classes.count);
-  const struct model_options what = {
-      .name = model, .classes = (int)out->classes.count, .dropout = (float)config_real(config, "model.dropout")};
+  if (!status) status = network_model(&what, config, (int)out->classes.count, options->part, error);
   if (!status) status = model_build(&what, &out->net, error);
   if (!status) status = net_plan(out->net, &plan, error);
   out->subject = (struct checkpoint_subject){
@@ -55,4 +65,22 @@ void network_release(struct network *network)
   class_names_release(&network->classes);
   net_free(network->net);
   *network = (struct network){0};
+}
+
+enum status network_start(struct net *net, uint64_t seed, const struct weights_row *initial, const char *folder,
+                          size_t *loaded, struct error *error)
+{
+  char path[PATH_LIMIT], sha256[DIGEST_TEXT];
+  uint64_t bytes;
+  *loaded = 0;
+  net_initialise(net, seed);
+  if (!initial->id) return OK;
+  enum status status = weights_file_check(folder, initial, error);
+  if (!status) status = path_join(path, folder, initial->path, error);
+  if (!status) status = digest_of_file(sha256, &bytes, path, error);
+  if (!status && strcmp(sha256, initial->sha256) != 0)
+    status =
+        fail(error, BAD_DATA, "%s has SHA-256 %.12s..., the manifest says %.12s...: run build/stages/weights again",
+             path, sha256, initial->sha256);
+  return status ? status : weights_load(path, net, loaded, error);
 }

@@ -9,7 +9,9 @@
 #include "config/config.h"
 #include "engine/net.h"
 #include "models/checkpoint.h"
+#include "models/models.h"
 #include "store/classes.h"
+#include "store/weights.h"
 
 struct network {
   struct net *net;                   // planned; its weights are zero until they are initialised or loaded
@@ -18,7 +20,8 @@ struct network {
 };
 
 struct network_options {
-  int64_t split; // whose classes
+  enum model_part part; // MODEL_HEAD reads rows of features instead of images
+  int64_t split;        // whose classes
   const char *run_key;
   enum net_precision precision;
   int threads;
@@ -30,5 +33,15 @@ struct network_options {
 enum status network_open(struct network *out, struct db *db, const struct config *config,
                          const struct network_options *options, struct error *error);
 void network_release(struct network *network);
+
+// The part of model.name that the configuration asks for. BAD_USAGE where model and resize.size do not go together.
+enum status network_model(struct model_options *out, const struct config *config, int classes, enum model_part part,
+                          struct error *error);
+
+// The weights that a run starts from: drawn from the seed and, where `initial` has an id, those of the imported file
+// (below `folder`, checked against its row) over them; what the file has not, the head, keeps what was drawn. *loaded:
+// tensors of the file that the net has.
+enum status network_start(struct net *net, uint64_t seed, const struct weights_row *initial, const char *folder,
+                          size_t *loaded, struct error *error);
 
 #endif

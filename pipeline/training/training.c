@@ -13,7 +13,6 @@
 #include "core/version.h"
 #include "keys/keys.h"
 #include "keys/settings.h"
-#include "models/weights.h"
 #include "training/results.h"
 
 // --- where a run is --------------------------------------------------------------------------------------------------
@@ -260,25 +259,6 @@ static bool epochs_change_the_end_only(const struct training *training)
   return strcmp(config_text(stage_config(training->stage), "train.schedule"), "cosine") != 0;
 }
 
-// The imported weights, over those that were drawn: what the file has not, the head, keeps the latter.
-static enum status load_initial(struct training *training, struct error *error)
-{
-  const struct weights_row *initial = &training->initial;
-  char path[PATH_LIMIT], sha256[DIGEST_TEXT];
-  uint64_t bytes;
-  size_t loaded = 0, all = net_parameter_count(training->network->net);
-  enum status status = weights_file_check(stage_folder(training->stage), initial, error);
-  if (!status) status = path_join(path, stage_folder(training->stage), initial->path, error);
-  if (!status) status = digest_of_file(sha256, &bytes, path, error);
-  if (!status && strcmp(sha256, initial->sha256) != 0)
-    status =
-        fail(error, BAD_DATA, "%s has SHA-256 %.12s..., the manifest says %.12s...: run build/stages/weights again",
-             path, sha256, initial->sha256);
-  if (!status) status = weights_load(path, training->network->net, &loaded, error);
-  if (!status) stage_say(training->stage, "train: %zu of %zu tensors start from %s", loaded, all, initial->path);
-  return status;
-}
-
 // Fine-tuning: all weights of another run of the same model and the same classes.
 static enum status load_start(struct training *training, struct error *error)
 {
@@ -316,8 +296,13 @@ static enum status start(struct training *training, const struct run_found *prev
     training->state = (struct checkpoint_state){0};
     stage_warn(training->stage, "%s; training starts anew", why.text);
   }
-  net_initialise(training->network->net, (uint64_t)config_integer(stage_config(training->stage), "seed"));
-  enum status status = training->initial.id ? load_initial(training, error) : load_start(training, error);
+  size_t loaded = 0, all = net_parameter_count(training->network->net);
+  uint64_t seed = (uint64_t)config_integer(stage_config(training->stage), "seed");
+  enum status status =
+      network_start(training->network->net, seed, &training->initial, stage_folder(training->stage), &loaded, error);
+  if (!status && loaded)
+    stage_say(training->stage, "train: %zu of %zu tensors start from %s", loaded, all, training->initial.path);
+  if (!status && !training->initial.id) status = load_start(training, error);
   return status ? status : write_history(training, error);
 }
 

@@ -1,0 +1,266 @@
+// Runs the frozen part of the model once over all images, and keeps what it gives as tensor files: an epoch then costs
+// only what trains. Resized images (those of all parts) and, with augment.mode copies, the copies; `train` and
+// `evaluate` read them.
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/mem.h"
+#include "data/loader.h"
+#include "data/materialise.h"
+#include "engine/net.h"
+#include "keys/keys.h"
+#include "keys/settings.h"
+#include "models/models.h"
+#include "stage/stage.h"
+#include "training/network.h"
+
+enum { BLOCK = 32 }; // images of one call of the net
+
+// The net, made when the first set needs it.
+struct trunk {
+  struct stage *stage;
+  struct net *net;
+  size_t values;    // of a row
+  float *floats;    // [BLOCK, values]
+  uint16_t *halves; // the same in bf16
+};
+
+// One set in the making: row r is image r / copies, variant r % copies (+ 1 for augmented copies).
+struct work {
+  struct trunk *trunk;
+  struct loader *loader;
+  size_t copies;
+  bool augmented;
+};
+
+// --- the net ---------------------------------------------------------------------------------------------------------
+
+static void trunk_release(struct trunk *trunk)
+{
+  net_free(trunk->net);
+  free(trunk->floats);
+  free(trunk->halves);
+}
+
+static enum status count_values(struct trunk *trunk, struct error *error)
+{
+  struct model_options model;
+  struct model_features features;
+  enum status status = network_model(&model, stage_config(trunk->stage), 2, MODEL_TRUNK, error);
+  if (!status) status = model_features(&model, &features, error);
+  if (!status) trunk->values = features.values;
+  return status;
+}
+
+static enum status plan_trunk(struct trunk *trunk, const struct model_options *model, struct error *error)
+{
+  const struct config *config = stage_config(trunk->stage);
+  struct net_options options = {.kernels = settings_kernels(config),
+                                .threads = stage_threads(trunk->stage),
+                                .batch = BLOCK,
+                                .seed = (uint64_t)config_integer(config, "seed")};
+  enum status status = settings_precision(config, &options.precision, error);
+  if (!status) status = model_build(model, &trunk->net, error);
+  return status ? status : net_plan(trunk->net, &options, error);
+}
+
+static enum status open_trunk(struct trunk *trunk, struct error *error)
+{
+  struct stage *stage = trunk->stage;
+  const struct config *config = stage_config(stage);
+  struct model_options model;
+  struct weights_row initial;
+  size_t loaded = 0;
+  if (trunk->net) return OK;
+  enum status status = network_model(&model, config, 2, MODEL_TRUNK, error);
+  if (!status) status = weights_wanted(&initial, stage_db(stage), config, error);
+  if (!status) status = plan_trunk(trunk, &model, error);
+  if (!status)
+    status = network_start(trunk->net, (uint64_t)config_integer(config, "seed"), &initial, stage_folder(stage), &loaded,
+                           error);
+  if (!status && initial.id && loaded != net_parameter_count(trunk->net))
+    status = fail(error, BAD_DATA, "%s has %zu of the %zu tensors of the frozen part", initial.path, loaded,
+                  net_parameter_count(trunk->net));
+  if (!status) status = mem_aligned((void **)&trunk->floats, BLOCK * trunk->values, sizeof(float), "features", error);
+  if (!status)
+    status = mem_aligned((void **)&trunk->halves, BLOCK * trunk->values, sizeof(uint16_t), "features", error);
+  if (!status)
+    stage_say(stage, "features: %s on %d threads (%s), %zu MiB for the network",
+              loaded ? initial.path : "weights drawn from the seed", stage_threads(stage), net_isa(),
+              net_memory(trunk->net) >> 20);
+  return status;
+}
+
+// --- rows ------------------------------------------------------------------------------------------------------------
+
+struct block {
+  const struct work *work;
+  uint64_t first;
+};
+
+static void fetch(void *self, size_t index, void *pixels)
+{
+  const struct block *block = self;
+  uint64_t row = block->first + index;
+  const struct work *work = block->work;
+  loader_fetch(work->loader, row % work->copies + 1, row / work->copies, pixels);
+}
+
+static enum status draw_block(void *self, uint64_t first, uint64_t count, const void **rows, struct error *error)
+{
+  struct work *work = self;
+  struct trunk *trunk = work->trunk;
+  struct block block = {work, first};
+  const struct net_input input = {&block, fetch};
+  enum status status = net_infer(trunk->net, &input, count, trunk->floats, error);
+  size_t numbers = count * trunk->values;
+#pragma omp parallel for num_threads(stage_threads(trunk->stage))
+  for (size_t i = 0; i < numbers; i++) trunk->halves[i] = bf16_from_float(trunk->floats[i]);
+  *rows = trunk->halves;
+  return status;
+}
+
+static void describe(void *self, uint64_t row, struct tensor_row *out, char *parameters, size_t size)
+{
+  const struct work *work = self;
+  (void)parameters, (void)size; // an augmented copy's are in its own set, under the same image and variant
+  *out = (struct tensor_row){.image = loader_image_id(work->loader, row / work->copies),
+                             .variant = work->augmented ? (int)(row % work->copies) + 1 : 0};
+}
+
+// --- a set -----------------------------------------------------------------------------------------------------------
+
+static enum status say_why(struct stage *stage, int64_t dataset, struct stage_key *key, struct error *error)
+{
+  char *previous = NULL;
+  enum status status = tensor_set_previous(stage_db(stage), "features", dataset, &previous, error);
+  if (!status) stage_runs_because(stage, key, previous);
+  free(previous);
+  return status;
+}
+
+static enum status make_set(struct trunk *trunk, const struct stage_key *key, const struct tensor_set *images,
+                            int64_t split, struct error *error)
+{
+  struct stage *stage = trunk->stage;
+  struct work work = {.trunk = trunk, .augmented = !strcmp(images->kind, "augmented")};
+  const struct loader_options options = {
+      .tensor_sets = &images->id, .tensor_set_count = 1, .split = split, .verify = true};
+  char bytes[STAGE_NUMBER_LIMIT], rows[STAGE_NUMBER_LIMIT];
+  enum status status = open_trunk(trunk, error);
+  if (!status) status = loader_open(&work.loader, stage_db(stage), stage_folder(stage), &options, error);
+  if (status) return status;
+  work.copies = loader_copies(work.loader);
+  struct materialise plan = {
+      .key = stage_key_digest(key),
+      .parameters = stage_key_parameters(key),
+      .file_metadata = images->kind,
+      .set = {.kind = "features",
+              .dataset = images->dataset,
+              .split = images->split,
+              .height = 1,
+              .width = 1,
+              .channels = (int)trunk->values,
+              .dtype = TENSOR_BF16},
+      .rows = loader_images(work.loader) * work.copies,
+      .block = BLOCK,
+      .self = &work,
+      .draw_block = draw_block,
+      .describe = describe,
+  };
+  stage_number(plan.rows, rows);
+  stage_number((plan.rows * tensor_set_row_bytes(&plan.set)) >> 20, bytes);
+  stage_say(stage, "features: %s rows of %zu numbers, %s MiB on the disk when all are there", rows, trunk->values,
+            bytes);
+  status = materialise(stage, &plan, error);
+  loader_close(work.loader);
+  return status;
+}
+
+// The features of one set of images; `dataset` is NULL for the augmented copies.
+static enum status make_or_find(struct trunk *trunk, const struct dataset_found *dataset,
+                                const struct tensor_set *images, int64_t split, uint64_t *rows, struct error *error)
+{
+  struct stage *stage = trunk->stage;
+  struct stage_key *key = NULL;
+  struct tensor_set set;
+  bool done = false;
+  enum status status = features_key(&key, dataset, stage_db(stage), stage_config(stage), error);
+  if (!status) status = materialise_is_done(stage, stage_key_digest(key), &set, &done, error);
+  if (!status && done) {
+    stage_uses_key(stage, key);
+    *rows += set.rows;
+  } else if (!status) {
+    status = say_why(stage, images->dataset, key, error);
+    if (!status) status = make_set(trunk, key, images, split, error);
+  }
+  stage_key_free(key);
+  return status;
+}
+
+// --- the stage -------------------------------------------------------------------------------------------------------
+
+static enum status make_all(struct trunk *trunk, struct error *error)
+{
+  struct stage *stage = trunk->stage;
+  struct db *db = stage_db(stage);
+  const struct config *config = stage_config(stage);
+  struct datasets datasets;
+  struct split_found split;
+  struct tensor_sets copies;
+  struct tensor_set images;
+  uint64_t rows = 0;
+  bool found = false;
+  char number[STAGE_NUMBER_LIMIT], what[64];
+  enum status status = datasets_find(&datasets, db, config, error);
+  if (!status) status = split_wanted(&split, db, config, error);
+  if (!status) status = count_values(trunk, error);
+  for (size_t i = 0; !status && i < datasets.count; i++) {
+    status = resized_of(&images, &datasets.list[i], db, config, error);
+    if (!status) status = make_or_find(trunk, &datasets.list[i], &images, split.id, &rows, error);
+  }
+  if (!status && !strcmp(config_text(config, "augment.mode"), "copies")) {
+    status = augmented_wanted(&copies, db, config, error);
+    if (!status) status = tensor_set_find(db, NULL, copies.ids[0], &images, &found, error);
+    if (!status) status = make_or_find(trunk, NULL, &images, split.id, &rows, error);
+  }
+  if (status || trunk->net) return status;
+  stage_number(rows, number);
+  snprintf(what, sizeof what, "%s rows of %zu numbers", number, trunk->values);
+  stage_up_to_date(stage, what);
+  return OK;
+}
+
+static enum status work(struct stage *stage, struct error *error)
+{
+  const struct config *config = stage_config(stage);
+  struct trunk trunk = {.stage = stage};
+  stage_subject(stage, config_text(config, "model.name"));
+  if (!features_used(config)) {
+    bool all = !strcmp(config_text(config, "model.trainable"), "all");
+    bool online = !strcmp(config_text(config, "augment.mode"), "online");
+    stage_say(stage, "features: nothing to keep: %s",
+              all      ? "model.trainable is all"
+              : online ? "augment.mode online shows other images in each epoch"
+                       : "train.mixup mixes other images in each epoch");
+    return OK;
+  }
+  enum status status = make_all(&trunk, error);
+  trunk_release(&trunk);
+  return status;
+}
+
+int main(int argc, char **argv)
+{
+  static const struct stage_definition definition = {
+      .name = "features",
+      .summary =
+          "Runs the model's frozen part once over all images and keeps what it gives (model.trainable last4, head).",
+      .example = "build/stages/features --manifest work/manifest.db --config configs/resnet.yaml",
+      .needs_manifest = true,
+      .work = work,
+  };
+  return stage_main(&definition, argc, argv);
+}

@@ -1,0 +1,125 @@
+#!/usr/bin/env bats
+# A frozen trunk runs once: the features of images are kept, read by training and evaluation, made again where they are missing; and
+# what it starts from is the imported file's.
+# Run from the repository's root after `make all tools`: bats tests/e2e/features.bats
+
+bats_require_minimum_version 1.5.0
+
+setup_file() {
+  export BUILD=${BUILD:-build}
+  cd "$BATS_TEST_DIRNAME/../.."
+  export PREPARED=$BATS_FILE_TMPDIR/prepared
+  "$BUILD/tools/make_dataset" "$BATS_FILE_TMPDIR/data" --classes 2 --per-class 8 --size 48
+  "$BUILD/tools/make_dataset" "$BATS_FILE_TMPDIR/other" --classes 2 --per-class 2 --size 48 --seed 9
+  "$BUILD/tools/make_weights" "$BATS_FILE_TMPDIR/w.h5"
+  cat >"$BATS_FILE_TMPDIR/exp.yaml" <<-EOF
+	dataset:
+	  train: ["$BATS_FILE_TMPDIR/data"]
+	split: {method: random, val: 0.25}
+	resize: {size: 224}
+	model: {name: resnet50, trainable: head, weights: ["$BATS_FILE_TMPDIR/w.h5"]}
+	train: {epochs: 2, batch: 4, lr: 1.0e-5}
+	EOF
+  for stage in ingest split resize weights; do at "$PREPARED" $stage --quiet; done
+}
+
+# at WORK STAGE OPTION...
+at() {
+  "$BUILD/stages/$2" --manifest "$1/manifest.db" --config "$BATS_FILE_TMPDIR/exp.yaml" "${@:3}"
+}
+
+setup() {
+  WORK=$BATS_TEST_TMPDIR/work
+  cp -r "$PREPARED" "$WORK"
+}
+
+ask() { sqlite3 -cmd ".timeout 10000" "$WORK/manifest.db" "$1"; }
+
+has() {
+  [[ $output == *"$1"* ]] || { printf 'missing: %s\nin: %s\n' "$1" "$output"; return 1; }
+}
+
+@test "features are made once, trained on, judged, and found again" {
+  run -1 at "$WORK" train
+  has "no features for this configuration: run build/stages/features first"
+  run -0 at "$WORK" features
+  has "16 rows of 100352 numbers, 3 MiB on the disk"
+  [ "$(ask "SELECT dtype, channels, rows, state FROM tensor_set WHERE kind = 'features'")" = "BF16|100352|16|done" ]
+  run -0 at "$WORK" features
+  has "up to date: 16 rows of 100352 numbers"
+  run -0 at "$WORK" train
+  has "Slice"
+  has "epoch 2/2"
+  [ "$(ask "SELECT w.source_format FROM run_weights JOIN weights w ON w.id = weights")" = "Keras HDF5" ]
+  run -0 at "$WORK" evaluate
+  has "val "
+  accuracy=$(ask "SELECT value FROM metric WHERE part = 'val' AND name = 'accuracy'")
+  [ "$accuracy" = "$(ask "SELECT best_val_accuracy FROM run")" ]
+  # Pictures from elsewhere go through the whole net: the imported trunk and the trained head.
+  run -0 at "$WORK" evaluate --data "$BATS_FILE_TMPDIR/other"
+  has "outside:other"
+  [ "$(ask "SELECT count(*) FROM prediction WHERE part = 'outside:other'")" -eq 4 ]
+}
+
+@test "what changes the features makes them anew, what does not uses them again" {
+  at "$WORK" features --quiet
+  run -0 at "$WORK" features --set train.epochs=9 --set train.lr=1 --set model.dropout=0.1
+  has "up to date"
+  run -0 at "$WORK" features --set model.trainable=last4
+  has "model.trainable changed from head to last4"
+  has "16 rows of 125440 numbers"
+  run -0 at "$WORK" features --set model.trainable=all
+  has "nothing to keep: model.trainable is all"
+  run -0 at "$WORK" features --set augment.mode=online
+  has "nothing to keep: augment.mode online"
+  [ "$(ask "SELECT count(*) FROM tensor_set WHERE kind = 'features'")" -eq 2 ]
+}
+
+@test "augmented copies have features of their own, and epochs take them in turn" {
+  at "$WORK" augment --quiet --set augment.mode=copies --set augment.copies=2 --set augment.rotate=10
+  run -0 at "$WORK" features --set augment.mode=copies --set augment.copies=2 --set augment.rotate=10
+  has "24 rows of 100352 numbers" # 12 training images, twice
+  [ "$(ask "SELECT group_concat(DISTINCT variant) FROM tensor_row JOIN tensor_set t ON t.id = tensor_set
+    WHERE t.kind = 'features' AND t.split IS NOT NULL")" = "1,2" ]
+  run -0 at "$WORK" train --set augment.mode=copies --set augment.copies=2 --set augment.rotate=10
+  has "epoch 2/2"
+}
+
+@test "a killed execution goes on, to the same bytes" {
+  at "$WORK" features --quiet
+  wanted=$(ask "SELECT sha256 FROM tensor_file JOIN tensor_set t ON t.id = tensor_set WHERE kind = 'features'")
+  for delay in 0.3 1; do
+    rm -r "$WORK"
+    cp -r "$PREPARED" "$WORK"
+    "$BUILD/stages/features" --manifest "$WORK/manifest.db" --config "$BATS_FILE_TMPDIR/exp.yaml" --quiet 3>&- &
+    pid=$!
+    sleep $delay
+    kill -KILL $pid 2>/dev/null || true
+    wait $pid || true
+    at "$WORK" features --quiet
+    [ "$(ask "SELECT sha256 FROM tensor_file JOIN tensor_set t ON t.id = tensor_set WHERE kind = 'features'")" = "$wanted" ]
+    [ "$(find "$WORK/tensors" -type f | wc -l)" -eq 2 ] # resized and features: nothing left over
+  done
+}
+
+@test "a disk too small, weights that are gone or changed: told before anything is made" {
+  if unshare -rm true 2>/dev/null; then
+    run -1 unshare -rm sh -c 'mkdir "$2" && cp "$1"/tensors/* "$2" && mount -t tmpfs -o size=4m tmpfs "$1/tensors" &&
+      cp "$2"/* "$1/tensors" && "$BUILD/stages/features" --manifest "$1/manifest.db" --config "$3"' sh \
+      "$WORK" "$BATS_TEST_TMPDIR/kept" "$BATS_FILE_TMPDIR/exp.yaml"
+    has "16 rows of 200704 bytes need 3 MiB, its disk has 1 MiB free"
+  fi
+  file=$WORK/$(ask "SELECT path FROM weights")
+  chmod u+w "$file"
+  printf x | dd of="$file" bs=1 seek=1000000 conv=notrunc status=none
+  run -1 at "$WORK" features
+  has "has SHA-256"
+  has "run build/stages/weights again"
+  rm "$file"
+  run -1 at "$WORK" features
+  has "No such file or directory, but the manifest has it as done"
+  [ "$(ask "SELECT count(*) FROM tensor_file JOIN tensor_set t ON t.id = tensor_set WHERE kind = 'features'")" -eq 0 ]
+  run -0 at "$WORK" weights
+  has "it is made again"
+  run -0 at "$WORK" features
+}
