@@ -126,6 +126,7 @@ VECTOR_LOOPS := $(if $(SANITIZE),-O1,-O3)
 $(BUILD)/pipeline/engine/kernels/%.c.o: CFLAGS += $(VECTOR_LOOPS) -ffp-contract=fast
 $(BUILD)/pipeline/image/pixels_%.c.o: CFLAGS += $(VECTOR_LOOPS)
 $(BUILD)/pipeline/synth/draw_%.c.o: CFLAGS += $(VECTOR_LOOPS) -fno-trapping-math
+$(BUILD)/pipeline/synth/post.c.o $(BUILD)/pipeline/synth/room.c.o $(BUILD)/pipeline/synth/texture.c.o: CFLAGS += $(VECTOR_LOOPS)
 ifeq ($(MACHINE),x86_64)
 $(BUILD)/%_avx2.c.o $(BUILD)/checked/%_avx2.c.tidy: CFLAGS += -mavx2 -mfma
 $(BUILD)/%_avx512.c.o $(BUILD)/checked/%_avx512.c.tidy: CFLAGS += -mavx512f -mavx512bw -mavx512dq -mavx512vl -mfma

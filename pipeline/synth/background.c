@@ -506,7 +506,7 @@ void background_make(struct background *background, struct rng *rng, const float
   build(&background->room, rng);
   light(&background->room, rng);
   places[background->place].make(background, rng);
-  if (background->place != PLACE_FLOOR && background->place != PLACE_DESK && chance(rng, 0.12f))
+  if (background->pitch > -0.3f && chance(rng, 0.12f))
     put_person(background, rng, skin);
 }
 

@@ -206,22 +206,25 @@ void frame_make(struct frame *frame, const struct frame_series *series, int clas
 // --- pixels --------------------------------------------------------------------------------------------------------
 
 struct renderer {
-  int side;
-  float *pixels;
-  struct post *post;
+  int side, half; // half: of a picture that is blurred so much that nobody misses the other half of its lines
+  float *pixels, *small;
+  struct post *post, *small_post;
 };
 
 enum status renderer_new(struct renderer **out, int side, struct error *error)
 {
-  void *renderer = NULL, *pixels = NULL;
+  void *renderer = NULL, *pixels = NULL, *small = NULL;
   if (side < FRAME_SIDE_MIN || side > FRAME_SIDE_MAX)
     return fail(error, BAD_USAGE, "a side of %d pixels; allowed: %d to %d", side, FRAME_SIDE_MIN, FRAME_SIDE_MAX);
   enum status status = mem_zeroed(&renderer, 1, sizeof **out, "a renderer", error);
   if (status) return status;
   *out = renderer;
+  int half = (side + 1) / 2;
   status = mem_aligned(&pixels, (size_t)side * (size_t)side, 3 * sizeof(float), "a renderer's picture", error);
-  **out = (struct renderer){.side = side, .pixels = pixels};
+  if (!status) status = mem_aligned(&small, (size_t)half * (size_t)half, 3 * sizeof(float), "a renderer's picture", error);
+  **out = (struct renderer){.side = side, .half = half, .pixels = pixels, .small = small};
   if (!status) status = post_new(&(*out)->post, side, error);
+  if (!status) status = post_new(&(*out)->small_post, half, error);
   if (!status) return OK;
   renderer_free(*out);
   *out = NULL;
@@ -232,8 +235,45 @@ void renderer_free(struct renderer *renderer)
 {
   if (!renderer) return;
   post_free(renderer->post);
+  post_free(renderer->small_post);
   free(renderer->pixels);
+  free(renderer->small);
   free(renderer);
+}
+
+// Bilinear, pixel centres over pixel centres.
+static void enlarge(const float *small, int half, float *pixels, int side)
+{
+  float step = (float)half / (float)side;
+  for (int y = 0; y < side; y++) {
+    float at = fmaxf(((float)y + 0.5f) * step - 0.5f, 0);
+    int line = (int)at, next = line + 1 < half ? line + 1 : line;
+    float down = at - (float)line;
+    const float *a = small + 3 * (size_t)half * (size_t)line, *b = small + 3 * (size_t)half * (size_t)next;
+    for (int x = 0; x < side; x++, pixels += 3) {
+      float place = fmaxf(((float)x + 0.5f) * step - 0.5f, 0);
+      int left = (int)place, right = left + 1 < half ? left + 1 : left;
+      float across = place - (float)left;
+      for (int c = 0; c < 3; c++) {
+        float upper = a[3 * left + c] + across * (a[3 * right + c] - a[3 * left + c]);
+        float lower = b[3 * left + c] + across * (b[3 * right + c] - b[3 * left + c]);
+        pixels[c] = upper + down * (lower - upper);
+      }
+    }
+  }
+}
+
+static void draw_background(struct renderer *renderer, const struct frame *frame)
+{
+  float sigma = frame->camera.background_blur * (float)renderer->side / 200;
+  if (sigma < 1.6f) {
+    background_draw(&frame->background, &frame->gaze, renderer->side, renderer->pixels);
+    post_blur(renderer->post, renderer->pixels, sigma);
+    return;
+  }
+  background_draw(&frame->background, &frame->gaze, renderer->half, renderer->small);
+  post_blur(renderer->small_post, renderer->small, 0.5f * sigma);
+  enlarge(renderer->small, renderer->half, renderer->pixels, renderer->side);
 }
 
 enum status frame_draw(struct renderer *renderer, const struct frame *frame, struct image *image, struct error *error)
@@ -241,8 +281,7 @@ enum status frame_draw(struct renderer *renderer, const struct frame *frame, str
   int side = renderer->side;
   enum status status = image_reshape(image, side, side, error);
   if (status) return status;
-  background_draw(&frame->background, &frame->gaze, side, renderer->pixels);
-  post_blur(renderer->post, renderer->pixels, frame->camera.background_blur * (float)side / 200);
+  draw_background(renderer, frame);
   if (frame->hand) synth_draw_hand(&frame->scene, side, side, renderer->pixels, NULL);
   post_expose(renderer->post, &frame->camera, frame_rng(&frame->walk, SUBJECT_NOISE), renderer->pixels, image);
   return OK;

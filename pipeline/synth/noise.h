@@ -5,7 +5,6 @@
 #ifndef SYNTH_NOISE_H
 #define SYNTH_NOISE_H
 
-#include <math.h>
 #include <stdint.h>
 
 static inline uint32_t noise_hash(int x, int y, uint32_t seed)
@@ -22,12 +21,18 @@ static inline float noise_cell(int x, int y, uint32_t seed)
   return (float)(noise_hash(x, y, seed) >> 8) * 0x1p-24f;
 }
 
+// The largest whole number below; floorf is a call where the instruction set lacks it. For |x| < 2^31.
+static inline int noise_floor(float x)
+{
+  int whole = (int)x;
+  return whole - (x < (float)whole);
+}
+
 // Smooth in x and y, one bump a unit, in [0, 1), 0.5 in the mean.
 static inline float noise_at(float x, float y, uint32_t seed)
 {
-  float fx = floorf(x), fy = floorf(y);
-  int ix = (int)fx, iy = (int)fy;
-  float u = x - fx, v = y - fy;
+  int ix = noise_floor(x), iy = noise_floor(y);
+  float u = x - (float)ix, v = y - (float)iy;
   u = u * u * (3 - 2 * u);
   v = v * v * (3 - 2 * v);
   float a = noise_cell(ix, iy, seed), b = noise_cell(ix + 1, iy, seed);

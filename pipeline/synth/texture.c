@@ -28,7 +28,7 @@ static void scale_colour(float colour[3], float factor)
 // A line of `width` at each whole multiple of `period`, as the share of the pixel that it covers.
 static float line_at(float x, float period, float width, float footprint)
 {
-  float distance = fabsf(x - period * roundf(x / period));
+  float distance = fabsf(x - period * (float)noise_floor(x / period + 0.5f));
   float edge = 0.5f * footprint + 1e-4f;
   return clamp01((0.5f * width + edge - distance) / (2 * edge)) * (width < 2 * edge ? width / (2 * edge) : 1);
 }
@@ -50,9 +50,9 @@ static void paint(const struct surface *s, float u, float v, float footprint, fl
 static void planks(const struct surface *s, float u, float v, float footprint, float out[3])
 {
   float width = 0.13f * s->scale, length = 1.1f * s->scale;
-  int row = (int)floorf(v / width);
+  int row = noise_floor(v / width);
   float shifted = u + length * noise_cell(row, 0, s->seed);
-  int plank = (int)floorf(shifted / length);
+  int plank = noise_floor(shifted / length);
   float tint = noise_cell(row, plank, s->seed + 1), across = v / width - (float)row;
   float bend = 0.3f * noise_at(shifted * 2, across * 2 + tint * 40, s->seed + 2);
   float lines = noise_octaves(shifted * 2.5f, (across + bend) * 11 + tint * 100, 3, footprint * 70, s->seed + 3);
@@ -72,9 +72,9 @@ static void carpet(const struct surface *s, float u, float v, float footprint, f
 static void bricks(const struct surface *s, float u, float v, float footprint, float out[3])
 {
   float height = 0.075f * s->scale, width = 0.23f * s->scale;
-  int row = (int)floorf(v / height);
+  int row = noise_floor(v / height);
   float shifted = u + (row & 1 ? 0.5f * width : 0);
-  int brick = (int)floorf(shifted / width);
+  int brick = noise_floor(shifted / width);
   float mortar =
       line_at(v, height, 0.011f * s->scale, footprint) + line_at(shifted, width, 0.011f * s->scale, footprint);
   float face = noise_octaves(u * 30, v * 30, 3, footprint * 30, s->seed);
@@ -91,7 +91,7 @@ static void tiles(const struct surface *s, float u, float v, float footprint, fl
 {
   float side = 0.2f * s->scale;
   float grout = line_at(u, side, 0.006f * s->scale, footprint) + line_at(v, side, 0.006f * s->scale, footprint);
-  float tint = noise_cell((int)floorf(u / side), (int)floorf(v / side), s->seed) - 0.5f;
+  float tint = noise_cell(noise_floor(u / side), noise_floor(v / side), s->seed) - 0.5f;
   float veins = noise_octaves(u * 6, v * 6, 4, footprint * 6, s->seed + 1);
   float base[3];
   for (int c = 0; c < 3; c++) base[c] = s->base[c] * (1 + s->contrast * (0.2f * tint + 0.25f * veins));
@@ -100,7 +100,7 @@ static void tiles(const struct surface *s, float u, float v, float footprint, fl
 
 static void blinds(const struct surface *s, float u, float v, float footprint, float out[3])
 {
-  float pitch = 0.045f * s->scale, at = v / pitch - floorf(v / pitch);
+  float pitch = 0.045f * s->scale, at = v / pitch - (float)noise_floor(v / pitch);
   float slat = at < 0.72f ? 0.55f + 0.5f * at : 1.35f; // a slat is lit from below; between two shines the day
   slat = mix(1.0f, slat, visible(pitch, footprint) * (0.3f + 0.7f * s->contrast));
   float day = 0.85f + 0.3f * noise_at(u * 3, v * 3, s->seed);
@@ -135,9 +135,9 @@ static void dye(float which, uint32_t seed, float out[3])
 static void books(const struct surface *s, float u, float v, float footprint, float out[3])
 {
   float height = 0.31f * s->scale, width = 0.034f * s->scale;
-  int shelf = (int)floorf(v / height);
+  int shelf = noise_floor(v / height);
   float up = v / height - (float)shelf, place = u / width + 17 * noise_cell(shelf, 1, s->seed);
-  int book = (int)floorf(place);
+  int book = noise_floor(place);
   float across = place - (float)book;
   // A book's width varies by moving the border to its neighbour.
   if (across > 0.55f + 0.45f * noise_cell(shelf, book, s->seed)) book++, across = 0.1f;
@@ -161,11 +161,11 @@ static void books(const struct surface *s, float u, float v, float footprint, fl
 static void keys(const struct surface *s, float u, float v, float footprint, float out[3])
 {
   float side = 0.019f * s->scale;
-  int row = (int)floorf(v / side);
+  int row = noise_floor(v / side);
   float shifted = u + 0.3f * side * (float)(row & 3);
   float gap =
       clamp01(line_at(v, side, 0.004f * s->scale, footprint) + line_at(shifted, side, 0.004f * s->scale, footprint));
-  float x = shifted / side - floorf(shifted / side) - 0.4f, y = v / side - (float)row - 0.6f;
+  float x = shifted / side - (float)noise_floor(shifted / side) - 0.4f, y = v / side - (float)row - 0.6f;
   bool letter =
       fabsf(x) < 0.14f && fabsf(y) < 0.16f && noise_cell((int)(x * 14), (int)(y * 14), s->seed + (uint32_t)row) > 0.4f;
   float legend = letter ? visible(0.006f * s->scale, footprint) : 0;
@@ -178,7 +178,7 @@ static void keys(const struct surface *s, float u, float v, float footprint, flo
 static void print(const struct surface *s, float u, float v, float footprint, float out[3])
 {
   float pitch = 0.011f * s->scale;
-  int row = (int)floorf(v / pitch);
+  int row = noise_floor(v / pitch);
   float up = v / pitch - (float)row;
   bool heading = noise_cell(row, 5, s->seed) < 0.07f, empty = noise_cell(row, 6, s->seed) < 0.18f;
   float word = noise_at(u * 90 / s->scale, (float)row * 7.7f, s->seed);
@@ -217,8 +217,8 @@ static void lawn(const struct surface *s, float u, float v, float footprint, flo
 
 static void cloth(const struct surface *s, float u, float v, float footprint, float out[3])
 {
-  float pitch = 0.06f * s->scale, stripe = noise_cell((int)floorf(u / pitch), 0, s->seed);
-  float cross = noise_cell((int)floorf(v / pitch), 1, s->seed);
+  float pitch = 0.06f * s->scale, stripe = noise_cell(noise_floor(u / pitch), 0, s->seed);
+  float cross = noise_cell(noise_floor(v / pitch), 1, s->seed);
   float weave = noise_octaves(u * 260, v * 260, 2, footprint * 260, s->seed + 2);
   float folds = noise_octaves(u * 3.5f, v * 2.2f, 3, footprint * 3, s->seed + 3);
   mix_colours(s->base, s->other, s->contrast * (stripe > 0.6f ? 0.6f : 0) + s->contrast * (cross > 0.7f ? 0.4f : 0),
