@@ -13,6 +13,7 @@ static enum status settings(struct stage *stage, struct drawn *drawn, struct err
   const struct config *config = stage_config(stage);
   *drawn = (struct drawn){.side = (int)config_integer(config, "synth.size"),
                           .per_class = (uint64_t)config_integer(config, "synth.per_class")};
+  drawn->series.variety = (float)config_real(config, "synth.variety");
   drawn->series.seed = (uint64_t)config_integer(config, "synth.seed");
   drawn->series.video = config_flag(config, "synth.independent") ? 1 : (uint32_t)config_integer(config, "synth.video");
   const char *out = config_text(config, "synth.out");

@@ -27,6 +27,8 @@ const struct config_key config_keys[] = {
     {"synth.seed", KEY_INTEGER, 0, 4294967295.0, 0, NULL, "0", "of everything that is drawn in them"},
     {"synth.video", KEY_INTEGER, 1, 1000000, 0, NULL, "100",
      "frames of a class in which person, place and camera stay the same, and the hand moves slowly"},
+    {"synth.variety", KEY_REAL, 0, 1, 0, NULL, "1",
+     "how far poses, place in the frame, distance, roll, noise and clutter leave the usual"},
     {"synth.independent", KEY_FLAG, 0, 0, 0, NULL, "false", "every image by itself, as if each were its own video"},
 
     {"split.method", KEY_CHOICE, 0, 0, 0, CHOICES("random", "grouped", "blocks", "folder"), "grouped",

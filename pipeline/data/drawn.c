@@ -20,8 +20,9 @@ enum { BATCH = 512, MARKER_LIMIT = 4096 };
 
 static void marker_of(const struct drawn *drawn, char out[256])
 {
-  snprintf(out, 256, "rendered images: seed %llu, size %d, video %lu, code %d\n",
-           (unsigned long long)drawn->series.seed, drawn->side, (unsigned long)drawn->series.video, SYNTH_CODE);
+  snprintf(out, 256, "rendered images: seed %llu, size %d, video %lu, variety %g, code %d\n",
+           (unsigned long long)drawn->series.seed, drawn->side, (unsigned long)drawn->series.video,
+           (double)drawn->series.variety, SYNTH_CODE);
 }
 
 // The number of an image's file: 17 of "A17.jpg" in the folder "A"; 0 if it is no such name.
@@ -351,8 +352,11 @@ enum status drawn_update(struct stage *stage, const struct drawn *drawn, uint64_
 {
   struct known known = {0};
   uint64_t missing = 0;
-  struct synth_row row = {
-      .seed = drawn->series.seed, .side = drawn->side, .code = SYNTH_CODE, .video = drawn->series.video};
+  struct synth_row row = {.seed = drawn->series.seed,
+                          .side = drawn->side,
+                          .code = SYNTH_CODE,
+                          .video = drawn->series.video,
+                          .variety = (double)drawn->series.variety};
   *made = 0;
   enum status status = check_folder(drawn, error);
   if (!status) status = make_classes(drawn, error);

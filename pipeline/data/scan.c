@@ -194,7 +194,7 @@ static enum status scan_classes(struct scan *scan, const char *root, struct erro
   if (status) return status;
   for (size_t i = 0; i < listing.count && !status; i++) {
     const struct entry *entry = &listing.entries[i];
-    scan->hidden += is_hidden(entry);
+    scan->hidden += is_hidden(entry) && strcmp(entry->name, ".synth") != 0; // stage synth's mark
     scan->loose += !is_hidden(entry) && !entry->is_folder;
     if (is_hidden(entry) || !entry->is_folder) continue;
     status = add_class(scan, &capacity, entry->name, error);

@@ -24,6 +24,10 @@ enum status mistakes_page(struct page *page, int number, const struct report *re
 // unknown.
 enum status training_page(struct page *page, int number, const struct report *report, const struct config *config);
 
+// Whether the run was trained on rendered images; the page that shows some of each class.
+enum status renders_rows(struct db *db, const char *run, bool *any, struct error *error);
+enum status renders_page(struct page *page, int number, const struct report *report);
+
 // Whether `make bench` has left anything in this manifest; the two pages that show it.
 enum status benchmark_rows(struct db *db, bool *any, struct error *error);
 enum status benchmark_page(struct page *page, int number);

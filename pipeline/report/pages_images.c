@@ -1,69 +1,18 @@
 // The pages with pictures: the surest mistakes, and what training saw.
 #include "report/pages.h"
 
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "config/config.h"
 #include "core/mem.h"
 #include "data/loader.h"
 #include "image/codec.h"
 #include "keys/settings.h"
-#include "report/sheet.h"
+#include "report/contact.h"
 #include "report/text.h"
 
-enum { CELL = 128, FILE_LIMIT = DECODE_FILE_LIMIT };
-
-// Kinds of a caption's lines; sheet.gp's.
-enum caption { CAPTION_MISTAKE, CAPTION_DETAIL, CAPTION_LABEL };
-
-struct contact {
-  struct sheet sheet;
-  FILE *captions;
-  size_t upper, lower; // characters that fit under a thumbnail
-};
-
-static void contact_begin(struct page *page, struct contact *contact, int count, int cell)
-{
-  memset(contact, 0, sizeof *contact);
-  contact->captions = page_file(page, "captions");
-  if (page->status) return;
-  page->status = sheet_init(&contact->sheet, count, cell, page->error);
-  // The width of a cell on paper in points; a character of the upper line is about 5.1 wide, of the lower one 2.9.
-  double points = 790.0 / contact->sheet.columns;
-  double tall = 476.0 / contact->sheet.rows * contact->sheet.step_x / contact->sheet.step_y;
-  if (tall < points) points = tall;
-  contact->upper = (size_t)(0.84 * points / 5.1);
-  contact->lower = (size_t)(0.84 * points / 2.9);
-}
-
-static void contact_caption(struct contact *contact, int index, enum caption kind, const char *text)
-{
-  int x, y;
-  char clipped[512];
-  bool detail = kind == CAPTION_DETAIL;
-  sheet_place(&contact->sheet, index, &x, &y);
-  text_clip(clipped, sizeof clipped, text, detail ? contact->lower : contact->upper, detail);
-  fprintf(contact->captions, "%d\t%d\t%.2f\t", (int)kind, x, y + contact->sheet.cell * (detail ? 1.24 : 1.1));
-  cell_text(contact->captions, clipped, '\n');
-}
-
-static void contact_end(struct page *page, struct contact *contact)
-{
-  page_file_close(page, contact->captions);
-  FILE *file = page_file(page, "sheet");
-  if (file) {
-    const struct image *image = &contact->sheet.image;
-    // Closing tells whether it was written.
-    (void)fwrite(image->pixels, IMAGE_CHANNELS, (size_t)image->width * (size_t)image->height, file);
-    page_number(page, "sheet_width", image->width);
-    page_number(page, "sheet_height", image->height);
-  }
-  page_file_close(page, file);
-  sheet_release(&contact->sheet);
-}
+enum { CELL = 128 };
 
 // --- mistakes --------------------------------------------------------------------------------------------------------
 
@@ -72,33 +21,6 @@ struct mistake {
   double confidence;
   char label[128], predicted[128], path[512];
 };
-
-// Reads a source image as the dataset has it. Anything that goes wrong is the picture's, not the report's.
-static bool read_source(struct db *db, struct decoder *decoder, int64_t id, struct image *picture)
-{
-  struct query *query = NULL;
-  uint8_t *bytes = NULL;
-  uint64_t size = 0;
-  int root = -1, file = -1;
-  enum image_format format;
-  enum status status = query_open(&query, db,
-                                  "SELECT CAST(root AS TEXT), CAST(path AS TEXT) FROM image JOIN dataset ON dataset.id "
-                                  "= image.dataset WHERE image.id = ?",
-                                  NULL);
-  if (!status) status = query_bind(query, NULL, "i", id);
-  if (!status && query_next(query, &status, NULL)) {
-    root = open(query_text(query, 0), O_PATH | O_DIRECTORY | O_CLOEXEC);
-    status = root < 0 ? FAILED : file_open_beneath(&file, &size, root, query_text(query, 1), NULL);
-  }
-  bool read = !status && file >= 0 && size > 0 && size <= FILE_LIMIT && (bytes = malloc(size)) != NULL &&
-              file_read_exactly(file, bytes, size, "", NULL) == OK &&
-              decode(decoder, bytes, size, picture, &format, NULL) == OK;
-  query_close(query);
-  free(bytes);
-  if (file >= 0) close(file);
-  if (root >= 0) close(root);
-  return read;
-}
 
 // The surest mistake of each label first, then each label's next one.
 static int find_mistakes(struct page *page, const struct report *report, const char *part, struct mistake *mistakes)
@@ -145,10 +67,10 @@ static int draw_mistakes(struct page *page, const struct report *report, const s
   struct decoder *decoder = NULL;
   struct image picture = {0};
   int unread = 0;
-  contact_begin(page, &contact, count, CELL);
+  contact_begin(page, &contact, count, 0, CELL);
   if (!page->status) page->status = decoder_new(&decoder, page->error);
   for (int i = 0; !page->status && i < count; i++) {
-    bool read = read_source(report->db, decoder, mistakes[i].image, &picture);
+    bool read = contact_read(report->db, decoder, mistakes[i].image, &picture);
     unread += !read;
     page->status = sheet_put(&contact.sheet, i, read ? &picture : NULL, page->error);
     mistake_captions(&contact, i, &mistakes[i]);
@@ -204,7 +126,7 @@ static void draw_training(struct page *page, struct loader *loader, int count, i
   struct query *query = NULL;
   struct image pixels = {0};
   int side = loader_size(loader);
-  contact_begin(page, &contact, count * epochs, side < CELL ? side : CELL);
+  contact_begin(page, &contact, count * epochs, 0, side < CELL ? side : CELL);
   if (!page->status) page->status = image_init(&pixels, side, side, page->error);
   if (!page->status) page->status = query_open(&query, page->db, sql, page->error);
   for (int i = 0; !page->status && i < count * epochs; i++) {

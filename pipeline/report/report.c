@@ -100,6 +100,15 @@ static enum status benchmark_pages(struct page *page, int *number)
   return status;
 }
 
+static enum status images_pages(struct page *page, int *number, const struct report *report,
+                                const struct config *config)
+{
+  bool rendered = false;
+  enum status status = training_page(page, ++*number, report, config);
+  if (!status) status = renders_rows(page->db, report->run.name, &rendered, page->error);
+  return status || !rendered ? status : renders_page(page, ++*number, report);
+}
+
 static enum status all_pages(struct page *page, const struct report *report, const struct config *config,
                              const struct parts *parts, int *pages)
 {
@@ -109,7 +118,7 @@ static enum status all_pages(struct page *page, const struct report *report, con
   if (!status) status = curves_page(page, ++number, report);
   if (!status && !parts->count) status = no_evaluation_page(page, ++number, report);
   for (size_t i = 0; !status && i < parts->count; i++) status = part_pages(page, &number, report, parts->names[i]);
-  if (!status) status = training_page(page, ++number, report, config);
+  if (!status) status = images_pages(page, &number, report, config);
   if (!status) status = throughput_page(page, ++number, report);
   if (!status) status = benchmark_pages(page, &number);
   *pages = number;

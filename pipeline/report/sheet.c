@@ -31,11 +31,11 @@ static int best_columns(int count, int cell)
   return best;
 }
 
-enum status sheet_init(struct sheet *sheet, int count, int cell, struct error *error)
+enum status sheet_init(struct sheet *sheet, int count, int columns, int cell, struct error *error)
 {
   memset(sheet, 0, sizeof *sheet);
   sheet->cell = cell;
-  sheet->columns = best_columns(count, cell);
+  sheet->columns = columns ? columns : best_columns(count, cell);
   sheet->rows = (count + sheet->columns - 1) / sheet->columns;
   sheet->step_x = cell + gap_beside(cell);
   sheet->step_y = cell + gap_below(cell);

@@ -14,8 +14,9 @@ struct sheet {
   struct image image;
 };
 
-// A white sheet for `count` thumbnails in a grid that fits a landscape page; under each there is room for two lines.
-enum status sheet_init(struct sheet *sheet, int count, int cell, struct error *error);
+// A white sheet for `count` thumbnails in a grid of `columns`, or of as many as make them largest on a landscape page
+// (0); under each there is room for two lines.
+enum status sheet_init(struct sheet *sheet, int count, int columns, int cell, struct error *error);
 void sheet_release(struct sheet *sheet);
 
 // The left upper corner of thumbnail `index`, from the left upper corner of the sheet.

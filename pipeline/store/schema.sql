@@ -295,6 +295,7 @@ CREATE TABLE synth (
   seed INTEGER NOT NULL,
   size INTEGER NOT NULL,          -- side in pixels
   video INTEGER NOT NULL,         -- frames of a class in one session; 1: every image by itself
+  variety REAL NOT NULL,          -- 0..1: how far poses, places and cameras leave the usual
   code INTEGER NOT NULL,          -- of the renderer: with another one, the same numbers are other pictures
   created_at REAL NOT NULL
 ) STRICT;

@@ -4,14 +4,14 @@
 #include <string.h>
 #include <time.h>
 
-// ?1 root, ?2 seed, ?3 side, ?4 video, ?5 code
+// ?1 root, ?2 seed, ?3 side, ?4 video, ?5 variety, ?6 code
 static const char same_sql[] =
-    "SELECT id FROM synth WHERE root = ?1 AND seed = ?2 AND size = ?3 AND video = ?4 AND code = ?5";
+    "SELECT id FROM synth WHERE root = ?1 AND seed = ?2 AND size = ?3 AND video = ?4 AND variety = ?5 AND code = ?6";
 
 static enum status find(struct db *db, const char *root, struct synth_row *row, bool *found, struct error *error)
 {
-  return db_integer(db, &row->id, found, error, same_sql, "biiii", root, strlen(root), (int64_t)row->seed,
-                    (int64_t)row->side, (int64_t)row->video, (int64_t)row->code);
+  return db_integer(db, &row->id, found, error, same_sql, "biiiri", root, strlen(root), (int64_t)row->seed,
+                    (int64_t)row->side, (int64_t)row->video, row->variety, (int64_t)row->code);
 }
 
 enum status synth_open(struct db *db, const char *root, struct synth_row *row, struct error *error)
@@ -23,8 +23,9 @@ enum status synth_open(struct db *db, const char *root, struct synth_row *row, s
   if (!status) status = db_run(db, error, "DELETE FROM synth WHERE root = ?", "b", root, strlen(root));
   if (!status)
     status =
-        db_run(db, error, "INSERT INTO synth (root, seed, size, video, code, created_at) VALUES (?, ?, ?, ?, ?, ?)",
-               "biiiir", root, strlen(root), (int64_t)row->seed, (int64_t)row->side, (int64_t)row->video,
+        db_run(db, error,
+               "INSERT INTO synth (root, seed, size, video, variety, code, created_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
+               "biiirir", root, strlen(root), (int64_t)row->seed, (int64_t)row->side, (int64_t)row->video, row->variety,
                (int64_t)row->code, (double)time(NULL));
   if (!status) row->id = db_last_id(db);
   if (!status) status = db_commit(db, error);

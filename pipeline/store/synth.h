@@ -15,6 +15,7 @@ struct synth_row {
   uint64_t seed;
   int side, code; // pixels; of the program that draws
   uint32_t video; // frames a session
+  double variety;
 };
 enum status synth_open(struct db *db, const char *root, struct synth_row *row, struct error *error);
 

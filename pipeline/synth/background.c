@@ -28,6 +28,13 @@ static void pick_colour(struct rng *rng, const uint32_t *colours, int count, flo
   }
 }
 
+// Towards grey, by a share of up to `most`.
+static void fade(struct rng *rng, float most, float colour[3])
+{
+  float share = rng_uniform(rng, 0, most), grey = (colour[0] + colour[1] + colour[2]) / 3;
+  for (int c = 0; c < 3; c++) colour[c] += share * (grey - colour[c]);
+}
+
 #define PICK(rng, colours, spread, out)                                                                                \
   pick_colour(rng, colours, (int)(sizeof(colours) / sizeof *(colours)), spread, out)
 
@@ -66,6 +73,7 @@ static struct surface patterned(struct rng *rng, enum texture texture)
   switch (texture) {
   case TEXTURE_PLANKS:
     PICK(rng, woods, 0.2f, s.base);
+    fade(rng, 0.5f, s.base);
     for (int c = 0; c < 3; c++) s.other[c] = s.base[c] * rng_uniform(rng, 0.35f, 0.7f);
     break;
   case TEXTURE_CARPET:
@@ -489,7 +497,7 @@ const char *place_name(enum place place)
   return names[place];
 }
 
-void background_make(struct background *background, struct rng *rng, const float skin[3])
+void background_make(struct background *background, struct rng *rng, float variety, const float skin[3])
 {
   // Plain ones are what people choose to film a hand before.
   static const struct {
@@ -500,14 +508,14 @@ void background_make(struct background *background, struct rng *rng, const float
       [PLACE_DESK] = {0.12f, make_desk}, [PLACE_WINDOW] = {0.1f, make_window},  [PLACE_SHELVES] = {0.06f, make_shelves},
       [PLACE_ROOM] = {0.14f, make_room}, [PLACE_GARDEN] = {0.06f, make_garden},
   };
-  *background = (struct background){.clutter = rng_uniform(rng, 0, 1), .spread = rng_uniform(rng, 0.45f, 0.7f)};
-  float which = rng_uniform(rng, 0, 1);
+  *background = (struct background){.clutter = rng_uniform(rng, 0, variety), .spread = rng_uniform(rng, 0.45f, 0.7f)};
+  float simple = places[PLACE_WALL].share + places[PLACE_CORNER].share;
+  float which = rng_uniform(rng, 0, simple + (1 - simple) * variety);
   while (background->place < PLACE_KINDS - 1 && (which -= places[background->place].share) >= 0) background->place++;
   build(&background->room, rng);
   light(&background->room, rng);
   places[background->place].make(background, rng);
-  if (background->pitch > -0.3f && chance(rng, 0.12f))
-    put_person(background, rng, skin);
+  if (background->pitch > -0.3f && chance(rng, 0.12f * variety)) put_person(background, rng, skin);
 }
 
 void background_draw(const struct background *background, const struct gaze *gaze, int size, float *pixels)

@@ -2,7 +2,7 @@
 // by chance, and a camera in it.
 //
 //   struct rng rng = ...;                        // the same numbers, the same place
-//   background_make(&background, &rng, skin);
+//   background_make(&background, &rng, 1, skin);
 //   background_draw(&background, &gaze, 200, pixels);
 #ifndef SYNTH_BACKGROUND_H
 #define SYNTH_BACKGROUND_H
@@ -37,8 +37,9 @@ struct gaze {
 
 const char *place_name(enum place place); // "wall", ...
 
-// `skin` is the reflectance of the person who may sit there.
-void background_make(struct background *background, struct rng *rng, const float skin[3]);
+// `variety` of 0: plain walls and corners alone; of 1: all places. `skin` is the reflectance of the person who may sit
+// there.
+void background_make(struct background *background, struct rng *rng, float variety, const float skin[3]);
 
 // Linear light into pixels [size, size, 3].
 void background_draw(const struct background *background, const struct gaze *gaze, int size, float *pixels);

@@ -74,7 +74,7 @@ static void make_camera(struct frame *frame)
   struct camera_settings *camera = &frame->camera;
   float warmth = rng_uniform(&rng, -0.12f, 0.12f), tint = rng_uniform(&rng, -0.04f, 0.04f), balance[3];
   float noise = rng_uniform(&rng, 0, 1);
-  noise *= noise; // most cameras are good
+  noise *= noise * frame->variety; // most cameras are good
   balance_white(&frame->background.room, rng_uniform(&rng, 0.5f, 1), balance);
   *camera = (struct camera_settings){
       .background_blur = expf(rng_uniform(&rng, logf(0.45f), logf(4.5f))),
@@ -90,7 +90,8 @@ static void make_camera(struct frame *frame)
   };
   frame->quality = 60 + (int)rng_below(&rng, 36);
   frame->scene.camera.focal = 1 / (2 * frame->background.spread);
-  frame->scene.camera.distance = rng_uniform(&rng, 0.9f, 1.35f); // a factor, until the frame says how near
+  frame->scene.camera.distance =
+      1 + frame->variety * rng_uniform(&rng, -0.15f, 0.2f); // a factor, until the frame says how near
 }
 
 // --- the frame -----------------------------------------------------------------------------------------------------
@@ -105,7 +106,7 @@ static void move_eye(struct frame *frame)
   struct gaze *gaze = &frame->gaze;
   gaze->yaw = walked(frame, CHANNEL_EYE_YAW, -12, 12) * degree;
   gaze->pitch = walked(frame, CHANNEL_EYE_PITCH, -9, 9) * degree;
-  gaze->roll = walked(frame, CHANNEL_ROLL, -12, 12) * degree;
+  gaze->roll = frame->variety * walked(frame, CHANNEL_ROLL, -12, 12) * degree;
   for (uint32_t i = 0; i < 3; i++) gaze->shift[i] = walked(frame, CHANNEL_EYE_X + i, -0.2f, 0.2f);
   struct camera_settings *camera = &frame->camera;
   camera->blur += walked(frame, CHANNEL_BLUR, 0, 0.4f);
@@ -161,10 +162,12 @@ static float between(float low, float high, float share)
 static void place_hand(struct frame *frame)
 {
   static const float margin = 0.03f, largest = 0.94f;
+  float low = 0.5f - 0.5f * frame->variety, high = 1 - low;
   struct synth_camera *camera = &frame->scene.camera;
   float nearness = camera->distance;
   camera->roll = -frame->gaze.roll / degree * 0.5f; // the hand is held, too, and follows the camera half way
-  camera->distance = camera->focal * 26 * nearness * expf(walked(frame, CHANNEL_DISTANCE, -0.35f, 0.35f));
+  camera->distance =
+      camera->focal * 26 * nearness * expf(frame->variety * walked(frame, CHANNEL_DISTANCE, -0.25f, 0.25f));
   camera->x = camera->y = 0.5f;
   struct synth_box box = synth_hand_box(&frame->scene, 1, 1);
   float side = fmaxf(box.right - box.left, box.bottom - box.top);
@@ -172,8 +175,8 @@ static void place_hand(struct frame *frame)
     camera->distance *= side / largest;
     box = synth_hand_box(&frame->scene, 1, 1);
   }
-  camera->x = between(0.5f - box.left + margin, 1.5f - box.right - margin, walked(frame, CHANNEL_X, 0, 1));
-  camera->y = between(0.5f - box.top + margin, 1.5f - box.bottom - margin, walked(frame, CHANNEL_Y, 0, 1));
+  camera->x = between(0.5f - box.left + margin, 1.5f - box.right - margin, walked(frame, CHANNEL_X, low, high));
+  camera->y = between(0.5f - box.top + margin, 1.5f - box.bottom - margin, walked(frame, CHANNEL_Y, low, high));
 }
 
 static void make_hand(struct frame *frame)
@@ -181,7 +184,7 @@ static void make_hand(struct frame *frame)
   float unit[HAND_ANGLES];
   for (uint32_t i = 0; i < HAND_ANGLES; i++) {
     float u = walked(frame, CHANNEL_POSE + i, -1, 1);
-    unit[i] = u * fabsf(u); // nearer to the mean pose than to its limits
+    unit[i] = u * fabsf(u) * (0.3f + 0.7f * frame->variety); // nearer to the mean pose than to its limits
   }
   frame->scene.pose = hand_pose_at(frame->class, unit);
   light_hand(frame);
@@ -193,11 +196,12 @@ void frame_make(struct frame *frame, const struct frame_series *series, int clas
   *frame = (struct frame){.class = class,
                           .index = index,
                           .walk = walk_at(series->seed, class, index, series->video),
-                          .hand = class != HAND_CLASS_NOTHING};
+                          .hand = class != HAND_CLASS_NOTHING,
+                          .variety = series->variety};
   frame->scene = synth_scene_of_class(class);
   make_person(frame);
   struct rng place = session_rng(&frame->walk, SUBJECT_PLACE);
-  background_make(&frame->background, &place, frame->scene.look.skin);
+  background_make(&frame->background, &place, frame->variety, frame->scene.look.skin);
   make_camera(frame);
   move_eye(frame);
   if (frame->hand) make_hand(frame);
@@ -221,7 +225,8 @@ enum status renderer_new(struct renderer **out, int side, struct error *error)
   *out = renderer;
   int half = (side + 1) / 2;
   status = mem_aligned(&pixels, (size_t)side * (size_t)side, 3 * sizeof(float), "a renderer's picture", error);
-  if (!status) status = mem_aligned(&small, (size_t)half * (size_t)half, 3 * sizeof(float), "a renderer's picture", error);
+  if (!status)
+    status = mem_aligned(&small, (size_t)half * (size_t)half, 3 * sizeof(float), "a renderer's picture", error);
   **out = (struct renderer){.side = side, .half = half, .pixels = pixels, .small = small};
   if (!status) status = post_new(&(*out)->post, side, error);
   if (!status) status = post_new(&(*out)->small_post, half, error);

@@ -1,8 +1,8 @@
 // An image of the rendered dataset, from its number to its bytes:
 //
 //   struct frame frame;
-//   frame_make(&frame, &(struct frame_series){.seed = 0, .video = 100}, class, index);   // every parameter
-//   frame_draw(renderer, &frame, &image, error);                                          // its pixels
+//   frame_make(&frame, &(struct frame_series){.seed = 0, .video = 100, .variety = 1}, class, index);   // every
+//   parameter frame_draw(renderer, &frame, &image, error);                                          // its pixels
 //   frame_encode(&frame, &image, &bytes, &size, error);                                   // as JPEG
 //   frame_describe(&frame, text, sizeof text);                                            // as JSON
 //
@@ -21,13 +21,14 @@
 #include "synth/walk.h"
 
 // Raised when the same number becomes another picture.
-enum { SYNTH_CODE = 1 };
+enum { SYNTH_CODE = 2 };
 
 enum { FRAME_SIDE_MIN = 32, FRAME_SIDE_MAX = 1024, FRAME_TEXT = 4096 };
 
 struct frame_series {
   uint64_t seed;
   uint32_t video; // frames of a class in a session; 1: every image by itself
+  float variety;  // 0..1: how far poses, place in the frame, distance, roll, noise and clutter leave the usual
 };
 
 struct frame {
@@ -35,6 +36,7 @@ struct frame {
   uint64_t index; // from 0
   struct walk walk;
   bool hand; // not of `nothing`
+  float variety;
   float tone;
   struct synth_scene scene;
   struct background background;

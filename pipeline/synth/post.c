@@ -77,7 +77,7 @@ static void blur_row(float *restrict row, float *restrict wide, int size, const 
 
 void post_blur(struct post *post, float *pixels, float sigma)
 {
-  float weights[2 * BLUR_REACH + 1];
+  float weights[2 * BLUR_REACH + 1] = {0};
   if (sigma < 0.2f) return;
   int size = post->size, reach = gaussian(sigma, weights);
   size_t stride = 3 * (size_t)size;

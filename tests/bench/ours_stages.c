@@ -1,4 +1,4 @@
-// Rates of what happens to a picture before the network sees it: decode, resize, augment.
+// Rates of what happens to a picture before the network sees it: decode, resize, augment; and of drawing one.
 #include <omp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +9,7 @@
 #include "image/codec.h"
 #include "image/resize.h"
 #include "ours.h"
+#include "synth/frame.h"
 
 enum { SOURCE_SIDE = 200, PICTURES = 32 };
 
@@ -21,6 +22,7 @@ struct pictures {
 // One thread's tools and results.
 struct bench_worker {
   struct decoder *decoder;
+  struct renderer *renderer;
   struct image decoded, resized;
   struct error error;
 };
@@ -53,13 +55,29 @@ static enum status work_augment(struct bench_worker *worker, const struct pictur
   return OK;
 }
 
+// One image of stage synth, but for its file: parameters, hand, background, camera, JPEG.
+static enum status work_render(struct bench_worker *worker, const struct pictures *pictures, size_t index)
+{
+  (void)pictures;
+  struct frame frame;
+  uint8_t *bytes = NULL;
+  size_t size = 0;
+  uint64_t number = (uint64_t)index + PICTURES * (uint64_t)omp_get_thread_num();
+  frame_make(&frame, &(struct frame_series){.seed = 0, .video = 1, .variety = 1}, (int)(number % HAND_CLASSES), number);
+  enum status status = frame_draw(worker->renderer, &frame, &worker->decoded, &worker->error);
+  if (!status) status = frame_encode(&frame, &worker->decoded, &bytes, &size, &worker->error);
+  free(bytes);
+  return status;
+}
+
 static const struct {
   const char *name;
   work_on *work;
 } stages[] = {{"stage decode 200x200 JPEG", work_decode},
               {"stage resize 200 to 100, area", work_resize},
               {"stage decode and resize", work_both},
-              {"stage augment 100x100, all operations", work_augment}};
+              {"stage augment 100x100, all operations", work_augment},
+              {"stage synth 200x200", work_render}};
 
 // A smooth picture with some grain: it compresses as a photograph does (about 9 KB).
 static enum status draw(struct pictures *pictures, int index, struct error *error)
@@ -99,6 +117,7 @@ static enum status workers_new(struct bench_worker **out, int threads, struct er
   enum status status = mem_zeroed((void **)out, (size_t)threads, sizeof **out, "workers", error);
   for (int t = 0; !status && t < threads; t++) {
     status = decoder_new(&(*out)[t].decoder, error);
+    if (!status) status = renderer_new(&(*out)[t].renderer, SOURCE_SIDE, error);
     if (!status) status = image_init(&(*out)[t].resized, SIDE, SIDE, error);
   }
   return status;
@@ -118,6 +137,7 @@ enum status ours_stages(const struct ours *ours, struct error *error)
   for (int t = 0; workers && t < ours->threads; t++) {
     if (workers[t].error.status) (void)fail(error, status, "%s", workers[t].error.text);
     decoder_free(workers[t].decoder);
+    renderer_free(workers[t].renderer);
     image_release(&workers[t].decoded);
     image_release(&workers[t].resized);
   }

@@ -104,6 +104,7 @@ killed() {
   run -2 synth --seed 1
   has "holds other images (rendered images: seed 0, size 32"
   run -2 synth --size 40
+  run -2 synth --set synth.variety=0.5
   run -2 synth --independent
   run -2 synth --per-class 3
   has "holds more images than the 3 of each class"
@@ -176,4 +177,12 @@ killed() {
   has "nothing to draw: dataset.train names other images"
   run -0 "$STAGES/synth" --manifest "$WORK/manifest.db" --config configs/cnn.yaml
   has "nothing to draw: the configuration has no synth section"
+}
+
+@test "make pipeline draws a dataset, trains on it, and the report shows it" {
+  run -0 --separate-stderr env -u CONFIG -u DATA make -s pipeline BUILD="${BUILD:-build}" WORK="$WORK" \
+    SET="synth.per_class=10 synth.size=48 split.method=random train.epochs=1"
+  [ "$(ask "SELECT count(*) FROM renders")" -eq 290 ]
+  [ "$(ask "SELECT name FROM run")" = demo ]
+  pdftotext "$WORK/runs/demo/report.pdf" - | grep -q "Rendered images"
 }

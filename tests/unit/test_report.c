@@ -19,7 +19,7 @@ static void test_sheet_places_thumbnails_whole_inside(void **state)
   (void)state;
   for (int count = 1; count <= 60; count++) {
     struct sheet sheet;
-    assert_int_equal(sheet_init(&sheet, count, 16, &error), OK);
+    assert_int_equal(sheet_init(&sheet, count, count % 3 ? 0 : 4, 16, &error), OK);
     for (int i = 0; i < count; i++) {
       int x, y;
       sheet_place(&sheet, i, &x, &y);
@@ -36,7 +36,7 @@ static void test_sheet_draws_a_picture_and_a_grey_cell_for_a_missing_one(void **
   struct sheet sheet;
   struct image red = {0};
   int x, y;
-  assert_int_equal(sheet_init(&sheet, 2, 16, &error), OK);
+  assert_int_equal(sheet_init(&sheet, 2, 0, 16, &error), OK);
   assert_int_equal(image_init(&red, 8, 8, &error), OK);
   for (int i = 0; i < 64; i++) red.pixels[3 * i] = 200;
   assert_int_equal(sheet_put(&sheet, 0, &red, &error), OK);
