@@ -1,5 +1,6 @@
 # make                          build everything into build/
 # make deps                     install what is missing (Debian packages); says what and why
+# make pipeline                 a dataset of rendered hands, then the whole job on it: configs/demo.yaml, minutes on two cores
 # make pipeline CONFIG=cnn.yaml DATA=DIR [WORK=DIR] [THREADS=N] [SET="key=value ..."]
 # make report WORK=DIR [RUN=NAME]
 # make test                     everything that must pass, in minutes; ends in "N passed, N failed"
@@ -166,7 +167,7 @@ tools: $(TOOLS)
 # The stages in their order. Values reach the script through the environment as they were typed: neither make nor a shell
 # expands a `$` or a quote in them.
 PIPELINE := synth ingest split resize augment weights features train evaluate report
-CONFIG ?= cnn.yaml
+CONFIG ?= demo.yaml
 WORK ?= work
 define verbatim
 override $(1) := $$(value $(1))

@@ -2,8 +2,8 @@
 # The stages in their order, each as a person would run it: what `make pipeline` does. Takes its arguments from the environment,
 # where no shell reads them a second time:
 #
-#   CONFIG   a path, or a bare name that is looked up in configs/ (cnn.yaml)
-#   DATA     the folder of images; may be empty where the configuration sets dataset.train
+#   CONFIG   a path, or a bare name that is looked up in configs/ (demo.yaml)
+#   DATA     the folder of images; may be empty where the configuration sets dataset.train or draws one
 #   WORK     where everything that is made lies (work)
 #   THREADS  may be empty: all CPUs
 #   SET      words of the form key=value, spaces between them
@@ -13,7 +13,7 @@
 set -u
 set -f # SET is split at spaces, and nothing in it is a pattern
 
-config=${CONFIG:-cnn.yaml}
+config=${CONFIG:-demo.yaml}
 case $config in
 */*) ;;
 *.yaml | *.yml) config=configs/$config ;;

@@ -53,6 +53,7 @@ static void draw(struct page *page, const struct render *renders, int count)
   struct image picture = {0};
   int classes = renders[count - 1].class + 1, column = 0;
   contact_begin(page, &contact, classes * PER_CLASS, CLASSES_ACROSS * PER_CLASS, CELL);
+  contact.upper *= PER_CLASS; // a class's name has the room below all its images
   if (!page->status) page->status = decoder_new(&decoder, page->error);
   for (int i = 0; !page->status && i < count; i++) {
     bool first = !i || renders[i].class != renders[i - 1].class;

@@ -167,7 +167,7 @@ static void place_hand(struct frame *frame)
   float nearness = camera->distance;
   camera->roll = -frame->gaze.roll / degree * 0.5f; // the hand is held, too, and follows the camera half way
   camera->distance =
-      camera->focal * 26 * nearness * expf(frame->variety * walked(frame, CHANNEL_DISTANCE, -0.25f, 0.25f));
+      camera->focal * 21 * nearness * expf(frame->variety * walked(frame, CHANNEL_DISTANCE, -0.25f, 0.25f));
   camera->x = camera->y = 0.5f;
   struct synth_box box = synth_hand_box(&frame->scene, 1, 1);
   float side = fmaxf(box.right - box.left, box.bottom - box.top);
