@@ -213,6 +213,86 @@ SELECT run, method, name, value, low, high, images, known, 1.0 * known / images
 FROM counted
 ORDER BY run, method = 'random' DESC, method = 'grouped' DESC, method;
 
+-- Labels that a network doubts which has not seen the image in training: confident learning (Northcutt, Jiang, Chuang, "Confident
+-- learning", JAIR 2021). A class's threshold is the mean confidence in it over the images that are labelled so, in the same part of the
+-- same run; an image belongs to the class it is most confident of among those that reach their threshold (of its first three). Where
+-- that is not its label, it is here, the widest margin first. The parts are val and test: their images were held out.
+CREATE VIEW label_issues(run, part, path, label, suggested, confidence, label_confidence, margin, threshold, image, dataset) AS
+WITH
+  threshold AS (SELECT run, part, label, avg(label_confidence) AS mean FROM prediction WHERE part IN ('val', 'test')
+                GROUP BY run, part, label),
+  belief AS (
+    SELECT run, part, image, predicted AS class, confidence FROM prediction WHERE part IN ('val', 'test')
+    UNION ALL
+    SELECT run, part, image, second, second_confidence FROM prediction WHERE part IN ('val', 'test') AND second IS NOT NULL
+    UNION ALL
+    SELECT run, part, image, third, third_confidence FROM prediction WHERE part IN ('val', 'test') AND third IS NOT NULL),
+  confident AS (
+    SELECT belief.*, threshold.mean,
+           row_number() OVER (PARTITION BY belief.run, belief.part, belief.image ORDER BY confidence DESC, class) AS place
+    FROM belief
+    JOIN threshold ON threshold.run = belief.run AND threshold.part = belief.part AND threshold.label = belief.class
+    WHERE belief.confidence >= threshold.mean)
+SELECT run.name, confident.part, image.shown, label.name, class.name, confident.confidence, prediction.label_confidence,
+       confident.confidence - prediction.label_confidence, confident.mean, image.id, dataset.name
+FROM confident
+JOIN prediction ON prediction.run = confident.run AND prediction.part = confident.part AND prediction.image = confident.image
+JOIN run ON run.id = confident.run
+JOIN image ON image.id = confident.image
+JOIN dataset ON dataset.id = image.dataset
+JOIN split_class AS label ON label.split = run.split AND label.ordinal = prediction.label
+JOIN split_class AS class ON class.split = run.split AND class.ordinal = confident.class
+WHERE confident.place = 1 AND confident.class <> prediction.label
+ORDER BY confident.confidence - prediction.label_confidence DESC, image.id;
+
+-- Images that somebody should look at, and why. The limits are these: mean grey below 40 or above 215 of 255; variance of the
+-- Laplacian below 10, which is a blurred hand before a plain wall or worse; a side below 48 pixels; one side more than 1.5 times the
+-- other; a hash that is nearer to an image of another class, by 3 bits or more, than to any of its own. `other` is the image it is like.
+CREATE VIEW audit(dataset, concern, path, label, detail, image, other) AS
+WITH
+  limits(dark, bright, blurred, tiny, elongated, nearer) AS (VALUES (40, 215, 10, 48, 1.5, 3)),
+  named AS (
+    SELECT image.*, dataset.name AS dataset_name, class.name AS class_name
+    FROM image
+    JOIN dataset ON dataset.id = image.dataset
+    JOIN class ON class.dataset = image.dataset AND class.ordinal = image.label
+    WHERE image.status = 'ok'),
+  copies AS (
+    SELECT *, min(class_name) OVER bytes AS least_class, max(class_name) OVER bytes AS most_class, min(id) OVER bytes AS first,
+           count(*) OVER bytes AS count
+    FROM named WINDOW bytes AS (PARTITION BY sha256)),
+  concerns AS (
+    SELECT 1 AS place, id, 'same bytes in another class' AS concern,
+           (SELECT format('%s: %s', other.dataset_name, other.shown) FROM named AS other
+            WHERE other.sha256 = copies.sha256 AND other.class_name <> copies.class_name ORDER BY other.id LIMIT 1) AS detail,
+           (SELECT other.id FROM named AS other
+            WHERE other.sha256 = copies.sha256 AND other.class_name <> copies.class_name ORDER BY other.id LIMIT 1) AS other,
+           0.0 AS rank
+    FROM copies WHERE least_class <> most_class
+    UNION ALL
+    SELECT 2, look_alike.image, 'looks like another class', format('%d bits from %s', distance, image.shown), look_alike.other,
+           distance - coalesce(class_distance, 64)
+    FROM look_alike JOIN image ON image.id = look_alike.other, limits
+    WHERE coalesce(class_distance, 64) - distance >= nearer
+    UNION ALL
+    SELECT 3, id, 'same bytes in its class', format('%d copies', count), first, 0.0 FROM copies
+    WHERE count > 1 AND least_class = most_class AND id <> first
+    UNION ALL
+    SELECT 4, id, 'dark', format('mean grey %.0f', brightness), NULL, brightness FROM named, limits WHERE brightness < dark
+    UNION ALL
+    SELECT 5, id, 'bright', format('mean grey %.0f', brightness), NULL, -brightness FROM named, limits WHERE brightness > bright
+    UNION ALL
+    SELECT 6, id, 'blurred', format('sharpness %.1f', sharpness), NULL, sharpness FROM named, limits WHERE sharpness < blurred
+    UNION ALL
+    SELECT 7, id, 'tiny', format('%d x %d', width, height), NULL, min(width, height) FROM named, limits
+    WHERE min(width, height) < tiny
+    UNION ALL
+    SELECT 8, id, 'odd shape', format('%d x %d', width, height), NULL, -1.0 * max(width, height) / min(width, height)
+    FROM named, limits WHERE max(width, height) > elongated * min(width, height))
+SELECT named.dataset_name, concern, named.shown, named.class_name, concerns.detail, named.id, concerns.other
+FROM concerns JOIN named ON named.id = concerns.id
+ORDER BY named.dataset_name, concerns.place, concerns.rank, named.id;
+
 -- The near-duplicate groups of each split, the largest first. A group is within one class; first and last are frame numbers.
 CREATE VIEW near_duplicate_groups(split, grouping, label, images, first, last, train, val, test, none, dataset) AS
 SELECT split.method || '-' || substr(split.key, 1, 8), split_image.grouping, class.name, count(*), min(frame), max(frame),

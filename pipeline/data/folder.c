@@ -6,6 +6,7 @@
 #include "core/mem.h"
 #include "core/utf8.h"
 #include "data/ingest.h"
+#include "data/look_alikes.h"
 
 enum { LISTED = 5 }; // quarantined files that are shown by name
 
@@ -128,6 +129,7 @@ enum status folder_update(struct folder *folder, struct error *error)
   if (!status) status = dataset_count(db, &folder->dataset, error);
   if (!status) status = say_result(folder, error);
   if (!status) status = check_classes(folder, error);
+  if (!status) status = look_alikes_update(db, folder->dataset.id, stage_threads(folder->stage), error);
   return status ? status : dataset_finish(db, &folder->dataset, error);
 }
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/mem.h"
+#include "data/hash_distance.h"
 
 enum { FAR = 65 }; // more than any distance between two hashes
 
@@ -117,29 +118,12 @@ static enum status gather(struct classes *classes, const struct split_candidate 
 
 // --- distances -------------------------------------------------------------------------------------------------------
 
-// Bits that are set, without an instruction for it: the loop around it becomes a vector loop on every CPU.
-static uint8_t count_bits(uint64_t bits)
-{
-  bits -= bits >> 1 & 0x5555555555555555u;
-  bits = (bits & 0x3333333333333333u) + (bits >> 2 & 0x3333333333333333u);
-  bits = (bits + (bits >> 4)) & 0x0f0f0f0f0f0f0f0fu;
-  bits += bits >> 8;
-  bits += bits >> 16;
-  bits += bits >> 32;
-  return (uint8_t)(bits & 0x7f);
-}
-
 // row[j] becomes the distance of place i to place j, for j in [begin, count).
 static void distances_of(const struct class *class, size_t i, size_t begin)
 {
-  uint64_t hash = class->hash[i];
-  const uint64_t *hashes = class->hash;
-  uint8_t *row = class->row;
-  size_t count = class->count;
-#pragma omp simd
-  for (size_t j = begin; j < count; j++) row[j] = count_bits(hash ^ hashes[j]);
-  for (size_t j = begin; j < count; j++)
-    if (!class->hashed[j] || !class->hashed[i]) row[j] = FAR;
+  hash_distances(class->hash[i], class->hash + begin, class->count - begin, class->row + begin);
+  for (size_t j = begin; j < class->count; j++)
+    if (!class->hashed[j] || !class->hashed[i]) class->row[j] = FAR;
 }
 
 // --- groups ----------------------------------------------------------------------------------------------------------

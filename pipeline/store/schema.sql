@@ -56,6 +56,15 @@ CREATE TABLE image (
 CREATE INDEX image_by_class ON image(dataset, label, frame);
 CREATE INDEX image_by_sha256 ON image(sha256);
 
+-- An image whose hash is nearer to one of another class than most of its own: of those within 3 bits, the nearest. Made by ingest,
+-- among the images of a dataset.
+CREATE TABLE look_alike (
+  image INTEGER PRIMARY KEY REFERENCES image(id) ON DELETE CASCADE,
+  other INTEGER NOT NULL REFERENCES image(id) ON DELETE CASCADE,
+  distance INTEGER NOT NULL,      -- bits between the two
+  class_distance INTEGER          -- bits between the image and the nearest other one of its class; NULL: there is none
+) STRICT;
+
 CREATE TABLE split (
   id INTEGER PRIMARY KEY,
   dataset INTEGER NOT NULL REFERENCES dataset(id) ON DELETE CASCADE, -- the first of split_dataset

@@ -142,3 +142,10 @@ CREATE TABLE run_weights (
   run INTEGER PRIMARY KEY REFERENCES run(id) ON DELETE CASCADE,
   weights INTEGER NOT NULL REFERENCES weights(id)
 ) STRICT;
+
+CREATE TABLE look_alike (
+  image INTEGER PRIMARY KEY REFERENCES image(id) ON DELETE CASCADE,
+  other INTEGER NOT NULL REFERENCES image(id) ON DELETE CASCADE,
+  distance INTEGER NOT NULL,      -- bits between the two
+  class_distance INTEGER          -- bits between the image and the nearest other one of its class; NULL: there is none
+) STRICT;
