@@ -247,8 +247,9 @@ ORDER BY confident.confidence - prediction.label_confidence DESC, image.id;
 
 -- Images that somebody should look at, and why. The limits are these: mean grey below 40 or above 215 of 255; variance of the
 -- Laplacian below 10, which is a blurred hand before a plain wall or worse; a side below 48 pixels; one side more than 1.5 times the
--- other; a hash that is nearer to an image of another class, by 3 bits or more, than to any of its own. `other` is the image it is like.
-CREATE VIEW audit(dataset, concern, path, label, detail, image, other) AS
+-- other; a hash that is nearer to an image of another class, by 3 bits or more, than to any of its own (small hands
+-- before one wall look alike: a hint, no proof). `other` is the image it is like, of class other_label; `place` counts those of a concern, the worst first.
+CREATE VIEW audit(dataset, concern, path, label, detail, image, other, place, other_label) AS
 WITH
   limits(dark, bright, blurred, tiny, elongated, nearer) AS (VALUES (40, 215, 10, 48, 1.5, 3)),
   named AS (
@@ -289,7 +290,9 @@ WITH
     UNION ALL
     SELECT 8, id, 'odd shape', format('%d x %d', width, height), NULL, -1.0 * max(width, height) / min(width, height)
     FROM named, limits WHERE max(width, height) > elongated * min(width, height))
-SELECT named.dataset_name, concern, named.shown, named.class_name, concerns.detail, named.id, concerns.other
+SELECT named.dataset_name, concern, named.shown, named.class_name, concerns.detail, named.id, concerns.other,
+       row_number() OVER (PARTITION BY named.dataset_name, concern ORDER BY concerns.rank, named.id),
+       (SELECT twin.class_name FROM named AS twin WHERE twin.id = concerns.other)
 FROM concerns JOIN named ON named.id = concerns.id
 ORDER BY named.dataset_name, concerns.place, concerns.rank, named.id;
 

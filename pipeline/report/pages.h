@@ -19,6 +19,10 @@ enum status pairs_page(struct page *page, int number, const struct report *repor
 
 enum status mistakes_page(struct page *page, int number, const struct report *report, const char *part);
 
+// Images to look at (view audit), and labels that the network doubts (view label_issues).
+enum status audit_page(struct page *page, int number, const struct report *report);
+enum status doubts_page(struct page *page, int number, const struct report *report);
+
 // The training images as epoch 1 saw them, or five of them as the first ten did where these differ, drawn by the code
 // that training uses. `config` is the run's own; NULL:
 // unknown.

@@ -172,7 +172,7 @@ static void summary_comparison(struct page *page, const struct report *report, d
     page_words(page, BODY, x, y - 0.095, "%s", query_text(query, 0));
     page_words(page, GREY, x, y - 0.095 - line, "95 %% interval %.1f – %.1f %%", 100 * query_real(query, 2),
                100 * query_real(query, 3));
-    page_words(page, GREY, x, y - 0.095 - 2 * line, "%.1f %% have a neighbour in train", 100 * query_real(query, 4));
+    page_words(page, GREY, x, y - 0.095 - 2 * line, "leakage %.1f %%", 100 * query_real(query, 4));
     page_words(page, GREY, x, y - 0.095 - 3 * line, "run %s", name);
   }
   query_close(query);

@@ -119,6 +119,8 @@ static enum status all_pages(struct page *page, const struct report *report, con
   if (!status && !parts->count) status = no_evaluation_page(page, ++number, report);
   for (size_t i = 0; !status && i < parts->count; i++) status = part_pages(page, &number, report, parts->names[i]);
   if (!status) status = images_pages(page, &number, report, config);
+  if (!status && parts->count) status = doubts_page(page, ++number, report);
+  if (!status) status = audit_page(page, ++number, report);
   if (!status) status = throughput_page(page, ++number, report);
   if (!status) status = benchmark_pages(page, &number);
   *pages = number;
