@@ -194,6 +194,45 @@ static void test_same_bits_on_threads(void **state)
   free(drawn);
 }
 
+// How near a ray comes to the hand, in pixels; negative: how deep it goes. Small plain steps over the whole body.
+static float ray_distance(const struct view *view, float x, float y)
+{
+  struct vector to = vector_unit((struct vector){(x - 0.5F * SIDE) / view->scale, (0.5F * SIDE - y) / view->scale, -1});
+  float nearest = 1e9F;
+  for (float depth = 15; depth < 120;) {
+    float distance = body_distance(&view->body, vector_add(view->eye, vector_scale(to, depth)));
+    float pixels = distance * view->scale / depth;
+    if (pixels < nearest) nearest = pixels;
+    depth += distance > 0.2F ? 0.7F * distance : 0.1F;
+  }
+  return nearest;
+}
+
+// What the tiles leave out is not missed: the outline is that of the whole body.
+static void test_outline_is_the_bodys(void **state)
+{
+  (void)state;
+  float *out = malloc(VALUES * sizeof *out);
+  assert_non_null(out);
+  for (int sign = 0; sign < HAND_CLASSES; sign += 3) {
+    struct synth_scene scene = synth_scene_of_class(sign);
+    scene.look.sleeve_start = 6;
+    struct view view;
+    view_of(&view, &scene, SIDE, SIDE);
+    draw(draw_kernels(), sign, out);
+    int inside = 0, outside = 0;
+    for (int y = 1; y < SIDE; y += 3)
+      for (int x = 1; x < SIDE; x += 3) {
+        float distance = ray_distance(&view, (float)x + 0.5F, (float)y + 0.5F),
+              covered = out[SIDE * SIDE * 3 + y * SIDE + x];
+        if (distance > 1.5F) assert_true(covered == 0), outside++;
+        if (distance < -0.7F) assert_true(covered == 1), inside++;
+      }
+    assert_true(inside > 50 && outside > 400);
+  }
+  free(out);
+}
+
 // Where there is no hand, nothing changes; the box holds the hand.
 static void test_background_and_box(void **state)
 {
@@ -226,6 +265,7 @@ int main(void)
       cmocka_unit_test(test_classes_and_limits),
       cmocka_unit_test(test_same_bits_everywhere),
       cmocka_unit_test(test_same_bits_on_threads),
+      cmocka_unit_test(test_outline_is_the_bodys),
       cmocka_unit_test(test_background_and_box),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
