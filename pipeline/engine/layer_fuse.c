@@ -37,7 +37,10 @@ struct fusion fuse_behind(const struct net *net, const struct layer *conv)
   if (fusion.norm &&
       (layer_trains(net, fusion.norm) || fusion.norm->first_parameter != conv->first_parameter + conv->parameter_count))
     fusion.norm = NULL;
-  if (fusion.norm) last = fusion.norm;
+  // Without a norm to fold nothing is taken over: judging such a net then gives what training's validation gave, bit
+  // for bit, because no rounding between a convolution and what follows goes away.
+  if (!fusion.norm) return fusion;
+  last = fusion.norm;
   struct layer *add = behind(net, last, &layer_add_kind);
   if (add) fusion.sum = sum_of(net, add, last);
   if (fusion.sum >= 0) last = fusion.add = add;

@@ -36,16 +36,21 @@ static void make_images(struct images *images)
   }
 }
 
-static struct net *planned(struct net_options options)
+static struct net *planned_as(struct net_options options, bool training)
 {
   struct error error = {0};
   struct net *net = seed_cnn((struct shape){SIDE, SIDE, 3}, CLASSES, 0.3f);
   assert_non_null(net);
   options.batch = IMAGES;
-  options.training = true;
+  options.training = training;
   if (net_plan(net, &options, &error)) fail_msg("%s", error.text);
   net_initialise(net, 7);
   return net;
+}
+
+static struct net *planned(struct net_options options)
+{
+  return planned_as(options, true);
 }
 
 // The weights after three steps of n images.
@@ -262,6 +267,30 @@ static void it_learns(void **state)
   net_free(net);
 }
 
+// What training says of its validation part is what judging the finished run says: to the bit.
+static void a_plan_for_training_infers_as_one_without(void **state)
+{
+  (void)state;
+  static struct images images;
+  make_images(&images);
+  struct net_input input = {&images, fetch};
+  for (int precision = NET_FP32; precision <= NET_BF16; precision++) {
+    if (!net_precision_supported((enum net_precision)precision)) continue;
+    for (int kernels = KERNELS_REFERENCE; kernels <= KERNELS_NATIVE; kernels++) {
+      float logits[2][IMAGES * CLASSES];
+      for (int training = 0; training < 2; training++) {
+        struct error error = {0};
+        struct net_options options = {
+            .precision = (enum net_precision)precision, .kernels = (enum net_kernels)kernels, .threads = 1};
+        struct net *net = planned_as(options, training == 1);
+        if (net_infer(net, &input, IMAGES, logits[training], &error)) fail_msg("%s", error.text);
+        net_free(net);
+      }
+      assert_memory_equal(logits[0], logits[1], sizeof logits[0]);
+    }
+  }
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -270,6 +299,7 @@ int main(void)
       cmocka_unit_test(building_errors_reach_plan),
       cmocka_unit_test(bad_calls_are_refused),
       cmocka_unit_test(a_weight_that_is_not_finite_is_named),
+      cmocka_unit_test(a_plan_for_training_infers_as_one_without),
       cmocka_unit_test(threads_do_not_change_a_bit),
       cmocka_unit_test(the_seed_of_dropout_changes_the_weights),
       cmocka_unit_test(it_learns),
