@@ -12,6 +12,7 @@
 #include "stage/stage.h"
 #include "store/runs.h"
 #include "store/tensorfile.h"
+#include "store/weights.h"
 #include "weights/export.h"
 #include "weights/layout.h"
 
@@ -20,7 +21,8 @@ struct exporting {
   const char *to;
   bool keras, trunk;
   struct run_found run;
-  struct tensorfile *file;
+  struct tensorfile *file,
+      *initial; // the run's weights; what it started from, where a part of that was frozen and is not in them
   struct layout_tensor *layout; // of the trunk
   struct export_tensor *tensors;
   size_t count;
@@ -45,7 +47,7 @@ static enum status read_options(struct exporting *exporting, struct error *error
               exporting->to);
 }
 
-static enum status open_weights(struct exporting *exporting, struct error *error)
+static enum status open_best(struct exporting *exporting, struct error *error)
 {
   const struct run_found *run = &exporting->run;
   char runs[PATH_LIMIT], folder[PATH_LIMIT], path[PATH_LIMIT];
@@ -54,8 +56,19 @@ static enum status open_weights(struct exporting *exporting, struct error *error
   enum status status = path_join(runs, stage_folder(exporting->stage), RUN_FOLDER, error);
   if (!status) status = path_join(folder, runs, run->name, error);
   if (!status) status = path_join(path, folder, "weights/best.safetensors", error);
-  if (!status) status = tensorfile_open(&exporting->file, path, error);
-  return status;
+  return status ? status : tensorfile_open(&exporting->file, path, error);
+}
+
+static enum status open_initial(struct exporting *exporting, struct error *error)
+{
+  struct stage *stage = exporting->stage;
+  struct weights_row initial;
+  char path[PATH_LIMIT];
+  enum status status = weights_of_run(stage_db(stage), exporting->run.id, &initial, error);
+  if (status || !initial.id) return status;
+  status = weights_file_check(stage_folder(stage), &initial, error);
+  if (!status) status = path_join(path, stage_folder(stage), initial.path, error);
+  return status ? status : tensorfile_open(&exporting->initial, path, error);
 }
 
 static bool in_trunk(const struct exporting *exporting, const char *name)
@@ -65,24 +78,57 @@ static bool in_trunk(const struct exporting *exporting, const char *name)
   return false;
 }
 
+static bool is_listed(const struct exporting *exporting, const char *name)
+{
+  for (size_t i = 0; i < exporting->count; i++)
+    if (!strcmp(exporting->tensors[i].name, name)) return true;
+  return false;
+}
+
+static void add_tensor(struct exporting *exporting, const struct tensorfile *file, size_t index)
+{
+  const struct tensor_info *info = tensorfile_info(file, index);
+  if (info->dtype != TENSOR_F32 || !strncmp(info->name, "optimizer/", 10)) return;
+  if (exporting->trunk && !in_trunk(exporting, info->name)) return;
+  struct export_tensor *tensor = &exporting->tensors[exporting->count++];
+  *tensor = (struct export_tensor){.name = info->name, .rank = info->rank, .values = tensorfile_data(file, index)};
+  memcpy(tensor->shape, info->shape, sizeof tensor->shape);
+}
+
+static size_t find_tensor(const struct tensorfile *file, const char *name)
+{
+  size_t index = 0;
+  while (index < tensorfile_count(file) && strcmp(tensorfile_info(file, index)->name, name) != 0) index++;
+  return index;
+}
+
+// The whole model in its order: what the run started from, with what it trained in its place; then what it alone has.
+static void list_all(struct exporting *exporting)
+{
+  size_t own = tensorfile_count(exporting->file),
+         initial = exporting->initial ? tensorfile_count(exporting->initial) : 0;
+  for (size_t i = 0; i < initial; i++) {
+    size_t trained = find_tensor(exporting->file, tensorfile_info(exporting->initial, i)->name);
+    if (trained < own)
+      add_tensor(exporting, exporting->file, trained);
+    else
+      add_tensor(exporting, exporting->initial, i);
+  }
+  for (size_t i = 0; i < own; i++)
+    if (!is_listed(exporting, tensorfile_info(exporting->file, i)->name)) add_tensor(exporting, exporting->file, i);
+}
+
 static enum status list_tensors(struct exporting *exporting, struct error *error)
 {
-  size_t all = tensorfile_count(exporting->file);
+  size_t all = tensorfile_count(exporting->file) + (exporting->initial ? tensorfile_count(exporting->initial) : 0);
   enum status status = layout_new(&exporting->layout, LAYOUT_WIDTH, error);
   if (!status) status = mem_zeroed((void **)&exporting->tensors, all, sizeof *exporting->tensors, "tensors", error);
-  for (size_t i = 0; !status && i < all; i++) {
-    const struct tensor_info *info = tensorfile_info(exporting->file, i);
-    if (info->dtype != TENSOR_F32 || !strncmp(info->name, "optimizer/", 10)) continue;
-    if (exporting->trunk && !in_trunk(exporting, info->name)) continue;
-    struct export_tensor *tensor = &exporting->tensors[exporting->count++];
-    *tensor =
-        (struct export_tensor){.name = info->name, .rank = info->rank, .values = tensorfile_data(exporting->file, i)};
-    memcpy(tensor->shape, info->shape, sizeof tensor->shape);
-  }
-  if (!status && exporting->trunk && exporting->count != LAYOUT_TENSORS)
-    status = fail(error, BAD_USAGE, "--trunk: run %s is of model %s, which has %zu of ResNet50's %d tensors",
-                  exporting->run.name, exporting->run.model, exporting->count, LAYOUT_TENSORS);
-  return status;
+  if (status) return status;
+  list_all(exporting);
+  if (exporting->trunk && exporting->count != LAYOUT_TENSORS)
+    return fail(error, BAD_USAGE, "--trunk: run %s of model %s has %zu of ResNet50's %d tensors", exporting->run.name,
+                exporting->run.model, exporting->count, LAYOUT_TENSORS);
+  return OK;
 }
 
 static enum status write_file(struct exporting *exporting, struct error *error)
@@ -114,12 +160,14 @@ static enum status work(struct stage *stage, struct error *error)
   if (!status)
     status = run_wanted(&exporting.run, stage_db(stage), stage_config(stage), stage_option(stage, "run"), error);
   if (!status) stage_subject(stage, exporting.run.name);
-  if (!status) status = open_weights(&exporting, error);
+  if (!status) status = open_best(&exporting, error);
+  if (!status) status = open_initial(&exporting, error);
   if (!status) status = list_tensors(&exporting, error);
   if (!status) stage_runs_for(stage, "--to asks for a file");
   if (!status) status = write_file(&exporting, error);
   if (!status) status = say_result(&exporting, error);
   tensorfile_close(exporting.file);
+  tensorfile_close(exporting.initial);
   free(exporting.layout);
   free(exporting.tensors);
   return status;

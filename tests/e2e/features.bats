@@ -59,6 +59,26 @@ has() {
   run -0 at "$WORK" evaluate --data "$BATS_FILE_TMPDIR/other"
   has "outside:other"
   [ "$(ask "SELECT count(*) FROM prediction WHERE part = 'outside:other'")" -eq 4 ]
+  # Exported, the whole model: the trunk never changed, and imports as what it came from.
+  run -0 at "$WORK" export --to "$BATS_TEST_TMPDIR/all.h5"
+  has "322"
+  run -0 at "$WORK" export --trunk --to "$BATS_TEST_TMPDIR/trunk.h5"
+  has "318"
+  "$BUILD/helpers/import_weights" "$BATS_TEST_TMPDIR/trunk.h5" "$BATS_TEST_TMPDIR/trunk.safetensors"
+  cmp "$BATS_TEST_TMPDIR/trunk.safetensors" "$WORK/$(ask "SELECT path FROM weights")"
+  run -2 at "$WORK" export --to "$BATS_TEST_TMPDIR/all.onnx"
+  has "allowed: .h5, .hdf5, .safetensors"
+}
+
+@test "what was not frozen is exported as it was trained" {
+  at "$WORK" features --quiet --set model.trainable=last4
+  run -0 at "$WORK" train --set model.trainable=last4 --set train.epochs=1
+  has "conv5_block3_3_bn"
+  run -0 at "$WORK" evaluate --set model.trainable=last4 --set train.epochs=1
+  [ "$(ask "SELECT value FROM metric WHERE part = 'val' AND name = 'accuracy'")" = "$(ask "SELECT best_val_accuracy FROM run")" ]
+  run -0 at "$WORK" export --set model.trainable=last4 --set train.epochs=1 --trunk --to "$BATS_TEST_TMPDIR/trunk.safetensors"
+  run ! cmp -s "$BATS_TEST_TMPDIR/trunk.safetensors" "$WORK/$(ask "SELECT path FROM weights")"
+  run -0 at "$WORK" weights --set "model.weights=$BATS_TEST_TMPDIR/trunk.safetensors"
 }
 
 @test "what changes the features makes them anew, what does not uses them again" {
