@@ -56,8 +56,7 @@ CREATE TABLE image (
 CREATE INDEX image_by_class ON image(dataset, label, frame);
 CREATE INDEX image_by_sha256 ON image(sha256);
 
--- An image whose hash is nearer to one of another class than most of its own: of those within 3 bits, the nearest. Made by ingest,
--- among the images of a dataset.
+-- An image whose hash is within 3 bits of that of an image of another class in its dataset, and the nearest of those. Made by ingest.
 CREATE TABLE look_alike (
   image INTEGER PRIMARY KEY REFERENCES image(id) ON DELETE CASCADE,
   other INTEGER NOT NULL REFERENCES image(id) ON DELETE CASCADE,

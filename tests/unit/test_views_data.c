@@ -44,13 +44,16 @@ static const char *const rows[] = {
                                                                                                       "s5", "40",
                                                                                                       "40.0",
                                                                                                       "10.0") ","
-                                                                                                              " " IMAGE("8",
-                                                                                                                        "1",
-                                                                                                                        "B/8",
-                                                                                                                        "s6",
-                                                                                                                        "97",
-                                                                                                                        "100.0",
-                                                                                                                        "50.0"),
+                                                                                                              " " IMAGE(
+                                                                                                                  "8",
+                                                                                                                  "1",
+                                                                                                                  "B/8",
+                                                                                                                  "s6",
+                                                                                                                  "97",
+                                                                                                                  "100."
+                                                                                                                  "0",
+                                                                                                                  "50."
+                                                                                                                  "0"),
     "INSERT INTO look_alike VALUES (1, 7, 2, 5), (4, 6, 2, 4), (5, 1, 3, NULL)",
     "INSERT INTO split VALUES (1, 1, 'aaaaaaaabb', '{}', 'random', 7, 3, 4, 0, 0.0, 5), (2, 1, 'ccccccccdd', '{}', "
     "'grouped', 7, 4, 3, 0, 0.0, 2)",
@@ -79,14 +82,15 @@ static const char *const rows[] = {
                                                                                                      "0", "0.6", "0.4",
                                                                                                      "1",
                                                                                                      "0.4") ","
-                                                                                                            " " PREDICTION("8",
-                                                                                                                           "train",
-                                                                                                                           "1",
-                                                                                                                           "0",
-                                                                                                                           "0.99",
-                                                                                                                           "0.01",
-                                                                                                                           "1",
-                                                                                                                           "0.01"),
+                                                                                                            " " PREDICTION(
+                                                                                                                "8",
+                                                                                                                "train",
+                                                                                                                "1",
+                                                                                                                "0",
+                                                                                                                "0.99",
+                                                                                                                "0.01",
+                                                                                                                "1",
+                                                                                                                "0.01"),
 };
 
 // The rows of a query, columns between '|', rows between newlines.
