@@ -17,4 +17,7 @@ else
 fi
 mkdir -p "${WORK:-work}"
 "$build/bench/compare" "$@" --manifest "${WORK:-work}/manifest.db"
-[ -n "${QUICK:-}" ] || tests/bench/image.sh
+if [ -z "${QUICK:-}" ]; then
+  tests/bench/image.sh
+  tests/bench/resnet50.sh
+fi

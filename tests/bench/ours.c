@@ -1,4 +1,5 @@
-// ours train|infer|layers|stages|machine [--precision fp32|bf16] [--kernels native|onednn|reference] [--threads N]
+// ours train|infer|layers|stages|machine|features|head|resnet50 [--precision fp32|bf16] [--kernels
+// native|onednn|reference] [--threads N]
 //      [--batch N] [--seconds S] [--memory] [--augment]
 // Exits with 77 where this CPU has no bf16.
 #include "ours.h"
@@ -14,11 +15,9 @@
 static const struct {
   const char *name;
   enum status (*run)(const struct ours *ours, struct error *error);
-} measurements[] = {{"train", ours_train},
-                    {"infer", ours_infer},
-                    {"layers", ours_layers},
-                    {"stages", ours_stages},
-                    {"machine", ours_machine}};
+} measurements[] = {{"train", ours_train},   {"infer", ours_infer},      {"layers", ours_layers},
+                    {"stages", ours_stages}, {"machine", ours_machine},  {"features", ours_features},
+                    {"head", ours_head},     {"resnet50", ours_resnet50}};
 enum { MEASUREMENTS = sizeof measurements / sizeof *measurements };
 
 const struct augment_recipe bench_recipe = {.rotate = 10,
@@ -112,7 +111,8 @@ int main(int argc, char **argv)
   struct error error = {0};
   int measurement;
   if (!parse(&ours, argc, argv, &measurement)) {
-    fputs("usage: ours train|infer|layers|stages|machine [--precision fp32|bf16] [--kernels native|onednn|reference]\n"
+    fputs("usage: ours train|infer|layers|stages|machine|features|head|resnet50 [--precision fp32|bf16] [--kernels "
+          "native|onednn|reference]\n"
           "  [--threads N] [--batch N] [--seconds S] [--memory] [--augment]\n",
           stderr);
     return 2;

@@ -33,6 +33,11 @@ enum status ours_layers(const struct ours *ours, struct error *error); // one th
 enum status ours_stages(const struct ours *ours, struct error *error); // decode, resize, augment
 enum status ours_machine(const struct ours *ours, struct error *error);
 
+// ResNet50: the frozen part, a training step of the head (last4) from rows in bf16, a training step of everything.
+enum status ours_features(const struct ours *ours, struct error *error);
+enum status ours_head(const struct ours *ours, struct error *error);
+enum status ours_resnet50(const struct ours *ours, struct error *error);
+
 // seed-cnn, planned and initialised.
 enum status ours_net(const struct ours *ours, bool training, struct net **net, struct error *error);
 

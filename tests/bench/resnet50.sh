@@ -1,0 +1,26 @@
+#!/bin/sh
+# ResNet50 beside PyTorch, in turns: tests/bench/resnet50.sh [ROUNDS [SECONDS]]. Prints the medians and their ratio.
+set -eu
+build=${BUILD:-build}
+rounds=${1:-3} seconds=${2:-3} threads=${THREADS:-$(nproc)}
+figures=$(mktemp)
+trap 'rm -f "$figures"' EXIT
+
+rate() { "$@" --threads "$threads" --seconds "$seconds" | sed -n 's/^images_per_second=//p'; }
+
+round=0
+while [ "$round" -lt "$rounds" ]; do
+  for what in "features fp32 16" "features bf16 16" "head fp32 32" "head bf16 32" "head bf16 128" "resnet50 bf16 32"; do
+    set -- $what
+    ours=$(rate "$build/bench/ours" "$1" --precision "$2" --batch "$3") || ours=
+    peer=$(rate tests/bench/peers/torch_resnet50.py "$1" --precision "$2" --batch "$3") || peer=
+    echo "$1 $2 $3 ${ours:--} ${peer:--}" >>"$figures"
+  done
+  round=$((round + 1))
+done
+
+printf '%-10s %-6s %6s %14s %14s %8s\n' resnet50 "" batch "ours images/s" PyTorch ratio
+cut -d' ' -f1-3 "$figures" | awk '!seen[$0]++' | while read -r what; do
+  middle() { grep "^$what " "$figures" | cut -d' ' -f"$1" | grep -v '^-$' | sort -n | awk '{v[NR] = $1} END {if (NR) print v[int((NR + 1) / 2)]; else print "-"}'; }
+  echo "$what $(middle 4) $(middle 5)"
+done | awk '{printf "%-10s %-6s %6s %14s %14s %8s\n", $1, $2, $3, $4, $5, ($4 == "-" || $5 == "-") ? "-" : sprintf("%.2f", $4 / $5)}'
