@@ -134,8 +134,8 @@ size_t net_parameter_count(const struct net *net);
 struct parameter *net_parameter(struct net *net, size_t index);
 void net_parameters_changed(struct net *net); // after writing to values: packed copies are made anew
 // After an update from the gradients of the last net_train, to what trains alone: moving statistics follow that batch,
-// and packed copies of what trains are made anew.
-void net_stepped(struct net *net);
+// and packed copies of what trains are made anew. not_finite: the first parameter that is not; SIZE_MAX: all are.
+void net_stepped(struct net *net, size_t not_finite);
 
 // --- running ---------------------------------------------------------------------------------------------------------
 // Where images come from: `fetch` writes image `index` of the batch, [H, W, C] of the input's type. It is

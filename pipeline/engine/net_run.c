@@ -350,19 +350,12 @@ static void pack_part(struct net *net, bool all, size_t part)
   }
 }
 
-// Packs the parameters of all steps, or of those that train; returns the first parameter among them that is not finite.
-static size_t pack(struct net *net, bool all)
+// Packs the parameters of all steps, or of those that train.
+static void pack(struct net *net, bool all)
 {
-  size_t not_finite = SIZE_MAX;
-#pragma omp parallel num_threads(net->options.threads) reduction(min : not_finite)
+#pragma omp parallel num_threads(net->options.threads)
   {
     omp_set_num_threads(1); // see net_train
-#pragma omp for schedule(dynamic, 1) nowait
-    for (size_t i = 0; i < net->parameter_count; i++) {
-      const struct parameter *parameter = &net->parameters[i];
-      if ((all || parameter->trainable) && !all_finite(parameter->value, parameter->count) && i < not_finite)
-        not_finite = i;
-    }
 #pragma omp for schedule(dynamic, 1)
     for (size_t s = 0; s < net->step_count; s++) {
       const struct step *step = &net->steps[s];
@@ -373,15 +366,19 @@ static size_t pack(struct net *net, bool all)
 #pragma omp for schedule(dynamic, 1)
     for (size_t part = 0; part < BATCH_PARTS; part++) pack_part(net, all, part);
   }
-  return not_finite;
 }
 
 void net_parameters_changed(struct net *net)
 {
-  net->not_finite = pack(net, true);
+  size_t not_finite = SIZE_MAX;
+#pragma omp parallel for schedule(dynamic, 1) num_threads(net->options.threads) reduction(min : not_finite)
+  for (size_t i = 0; i < net->parameter_count; i++)
+    if (!all_finite(net->parameters[i].value, net->parameters[i].count) && i < not_finite) not_finite = i;
+  net->not_finite = not_finite;
+  pack(net, true);
 }
 
-void net_stepped(struct net *net)
+void net_stepped(struct net *net, size_t not_finite)
 {
   for (size_t s = 0; s < net->step_count; s++) {
     const struct step *step = &net->steps[s];
@@ -389,6 +386,6 @@ void net_stepped(struct net *net)
     values_of(net, step, values);
     if (step->op->kind->settle && trains(net, step)) step->op->kind->settle(step->op, values);
   }
-  size_t not_finite = pack(net, false);
+  pack(net, false);
   if (not_finite < net->not_finite) net->not_finite = not_finite;
 }

@@ -185,7 +185,8 @@ static enum status check_gradients(const struct optimizer *optimizer, uint64_t s
               net_parameter(optimizer->net, bad)->name);
 }
 
-static void update_block(const struct optimizer *optimizer, const struct block *block, uint64_t step, float lr)
+// Returns whether the new weights are finite.
+static bool update_block(const struct optimizer *optimizer, const struct block *block, uint64_t step, float lr)
 {
   const struct parameter *parameter = net_parameter(optimizer->net, block->parameter);
   const struct state *state = &optimizer->states[block->parameter];
@@ -199,15 +200,20 @@ static void update_block(const struct optimizer *optimizer, const struct block *
   if (optimizer->options.ema > 0)
     average_block(average_share(optimizer->options.ema, step), block->count, w,
                   state->slots[own_slots(optimizer)] + block->first);
+  return all_finite(w, block->count);
 }
 
 enum status optimizer_step(struct optimizer *optimizer, uint64_t step, float lr, int threads, struct error *error)
 {
   enum status status = check_gradients(optimizer, step, threads, error);
   if (status) return status;
-#pragma omp parallel for schedule(static) num_threads(threads)
-  for (size_t b = 0; b < optimizer->block_count; b++) update_block(optimizer, &optimizer->blocks[b], step, lr);
-  net_stepped(optimizer->net);
+  size_t bad = SIZE_MAX;
+#pragma omp parallel for schedule(static) num_threads(threads) reduction(min : bad)
+  for (size_t b = 0; b < optimizer->block_count; b++) {
+    const struct block *block = &optimizer->blocks[b];
+    if (!update_block(optimizer, block, step, lr) && block->parameter < bad) bad = block->parameter;
+  }
+  net_stepped(optimizer->net, bad);
   return OK;
 }
 

@@ -326,7 +326,7 @@ static void check_training(const char *prefix, enum model_trainable trainable, c
   loss_float = (float)loss;
   assert_parameter(prefix, "", "logits", logits, IMAGES * CLASSES, tolerance);
   assert_parameter(prefix, "", "loss", &loss_float, 1, tolerance);
-  net_stepped(net);
+  net_stepped(net, SIZE_MAX);
   size_t moved = 0;
   for (size_t p = 0; p < net_parameter_count(net); p++) {
     const struct parameter *parameter = net_parameter(net, p);
