@@ -174,7 +174,6 @@ static enum status import(struct stage *stage, const struct stage_key *key, cons
   weights_file_name(row->path, stage_key_digest(key));
   enum status status = path_join(folder, stage_folder(stage), WEIGHTS_FOLDER, error);
   if (!status) status = folder_make(folder, error);
-  if (!status) status = publications_collect(folder, error);
   if (!status) status = path_join(target, stage_folder(stage), row->path, error);
   if (!status) status = child_path(program, "helpers", "import_weights", error);
   const struct import_options options = {.source = choice->place, .target = target, .width = LAYOUT_WIDTH};
@@ -187,10 +186,12 @@ static enum status import_or_find(struct stage *stage, const struct choice *choi
 {
   struct stage_key *key = NULL;
   struct error why = {0};
-  char sha256[DIGEST_TEXT];
+  char sha256[DIGEST_TEXT], folder[PATH_LIMIT];
   uint64_t bytes = 0;
   bool found = false;
-  enum status status = digest_of_file(sha256, &bytes, choice->place, error);
+  enum status status = path_join(folder, stage_folder(stage), WEIGHTS_FOLDER, error);
+  if (!status) status = publications_collect(folder, error); // what a killed import left
+  if (!status) status = digest_of_file(sha256, &bytes, choice->place, error);
   if (!status) status = weights_key(&key, stage_config(stage), sha256, error);
   if (!status) status = weights_find(stage_db(stage), stage_key_digest(key), row, &found, error);
   if (!status && found && !weights_file_check(stage_folder(stage), row, &why)) {

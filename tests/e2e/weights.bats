@@ -210,6 +210,7 @@ whole" ]
     sleep "$delay"
     kill -KILL $pid 2>/dev/null || true
     wait $pid || true
+    while pgrep -f "import_weights .*$WORK/" >/dev/null; do sleep 0.02; done # dies with the stage, a moment after it
     run -0 weights --set "model.weights=$WEIGHTS"
     [ "$(ask "SELECT count(*) FROM weights")" -eq 1 ]
     [ "$(find "$WORK/weights" -type f | wc -l)" -eq 1 ]
