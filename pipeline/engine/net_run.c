@@ -223,8 +223,10 @@ static void batch_gradient(const struct pass *pass, size_t k, size_t part)
 static void finish_segment(const struct pass *pass, size_t k)
 {
   const struct net *net = pass->net;
-  const struct step *first = k > 0 ? &net->steps[net->segments[k].first] : NULL;
-  if (first && plan_goes_back(net, first)) share_batch(pass, first, first->op->kind->batch_backward);
+  if (k > 0) {
+    const struct step *first = &net->steps[net->segments[k].first];
+    if (plan_goes_back(net, first)) share_batch(pass, first, first->op->kind->batch_backward);
+  }
   if (net->batch_lane_floats > 0) {
 #pragma omp for schedule(dynamic, 1)
     for (size_t lane = 0; lane < BATCH_LANES; lane++) batch_lane(pass, k, lane);
