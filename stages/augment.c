@@ -241,7 +241,7 @@ static enum status write_picture(const struct image *image, const char *path, st
   enum status status = jpeg ? encode_jpeg(image, 95, &bytes, &size, error) : encode_png(image, &bytes, &size, error);
   if (!status) status = publication_open(&file, path, error);
   if (!status) {
-    fwrite(bytes, 1, size, file.stream); // publication_commit looks for errors
+    (void)fwrite(bytes, 1, size, file.stream); // publication_commit looks for errors
     status = publication_commit(&file, error);
   }
   publication_discard(&file);

@@ -29,7 +29,7 @@ static void set_weights(struct taps *taps, const double *shares)
 
 static struct taps bell(double deviation)
 {
-  double shares[2 * RADIUS + 1];
+  double shares[2 * RADIUS + 1] = {0};
   struct taps taps = {.radius = (int)ceil(2.6 * deviation)};
   for (int i = -taps.radius; i <= taps.radius; i++) shares[i + taps.radius] = exp(-i * i / (2 * deviation * deviation));
   set_weights(&taps, shares);
@@ -38,7 +38,7 @@ static struct taps bell(double deviation)
 
 static struct taps stroke(double length)
 {
-  double shares[2 * RADIUS + 1];
+  double shares[2 * RADIUS + 1] = {0};
   struct taps taps = {.radius = (int)ceil((length - 1) / 2)};
   for (int i = -taps.radius; i <= taps.radius; i++) {
     double covered = length / 2 - (abs(i) - 0.5);

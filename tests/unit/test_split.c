@@ -141,6 +141,22 @@ static void make_dataset(struct db *db)
   }
 }
 
+// As make_dataset made them, image 3 with a hash and a frame.
+static void look_at_candidates(const struct split_candidate *images, size_t count)
+{
+  assert_int_equal(count, 4); // the quarantined one is not among them
+  const int64_t order[] = {3, 2, 4, 1};
+  for (size_t i = 0; i < count; i++) {
+    assert_int_equal(images[i].image, order[i]);
+    assert_int_equal(images[i].label, i >= 2);
+    assert_int_equal(images[i].dataset, 0);
+    assert_int_equal(images[i].hashed, images[i].image == 3);
+  }
+  assert_true(images[0].dhash == UINT64_MAX && images[0].frame == 1);
+  assert_int_equal(images[1].frame, -1);
+  assert_true(images[0].video == images[1].video && images[1].video != images[2].video);
+}
+
 static void test_rows(void **state)
 {
   (void)state;
@@ -159,17 +175,7 @@ static void test_rows(void **state)
   size_t count = 0;
   assert_int_equal(class_names_union(&classes, db, datasets, 1, &error), OK);
   assert_int_equal(split_candidates(db, datasets, 1, &classes, &images, &count, &error), OK);
-  assert_int_equal(count, 4); // the quarantined one is not among them
-  const int64_t order[] = {3, 2, 4, 1};
-  for (size_t i = 0; i < count; i++) {
-    assert_int_equal(images[i].image, order[i]);
-    assert_int_equal(images[i].label, i >= 2);
-    assert_int_equal(images[i].dataset, 0);
-    assert_int_equal(images[i].hashed, images[i].image == 3);
-  }
-  assert_true(images[0].dhash == UINT64_MAX && images[0].frame == 1);
-  assert_int_equal(images[1].frame, -1);
-  assert_true(images[0].video == images[1].video && images[1].video != images[2].video);
+  look_at_candidates(images, count);
 
   const struct split_row row = {.datasets = datasets,
                                 .dataset_count = 1,
@@ -250,8 +256,8 @@ static void test_union(void **state)
   static const char *const rows[] = {
       "INSERT INTO dataset (id, name, root, fingerprint) VALUES (2, 'e', x'2f65', 'g')",
       "INSERT INTO class VALUES (2, 0, '0'), (2, 1, 'B'), (2, 2, 'a')",
-      "INSERT INTO image (id, dataset, label, path, shown, status, width, height, bytes, sha256, mtime_ns, inode)"
-      " VALUES (11, 2, 2, x'61', '', 'ok', 9, 9, 9, 'x', 0, 0), (12, 2, 1, x'42', '', 'ok', 9, 9, 9, 'x', 0, 0)"};
+      ("INSERT INTO image (id, dataset, label, path, shown, status, width, height, bytes, sha256, mtime_ns, inode)"
+       " VALUES (11, 2, 2, x'61', '', 'ok', 9, 9, 9, 'x', 0, 0), (12, 2, 1, x'42', '', 'ok', 9, 9, 9, 'x', 0, 0)")};
   for (size_t i = 0; i < 3; i++) assert_int_equal(db_run(db, &error, rows[i], ""), OK);
 
   const int64_t datasets[] = {2, 1};
