@@ -216,7 +216,7 @@ RUN_TESTS = env -u MAKEFLAGS -u MAKELEVEL -u CONFIG -u DATA -u WORK -u THREADS -
 .PHONY: test unit-test
 test: $(UNIT_PROGRAMS) $(TOOLS) $(BENCH_PROGRAMS) $(STAGE_PROGRAMS) $(HELPER_PROGRAMS) $(TEST_NEEDS)
 	@$(RUN_TESTS) $(sort $(wildcard tests/e2e/*.bats))
-unit-test: $(UNIT_PROGRAMS) $(HELPER_PROGRAMS) $(TEST_NEEDS)
+unit-test: $(UNIT_PROGRAMS) $(HELPER_PROGRAMS) $(BUILD)/tools/serve_file $(TEST_NEEDS)
 	@$(RUN_TESTS)
 
 $(BUILD)/omp/libgomp.so.1:

@@ -83,6 +83,7 @@ static void test_against_plain_search(void **state)
   assert_int_equal(look_alikes_find(images, COUNT, 1, &again, &found, &error), OK);
   assert_int_equal(at, found);
   for (size_t i = 0; i < found; i++) assert_int_equal(rows[i].other, again[i].other);
+  free(again);
   assert_int_equal(look_alikes_find(images, 0, 1, &again, &found, &error), OK);
   assert_int_equal(found, 0);
   free(again);
