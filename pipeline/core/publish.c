@@ -119,6 +119,19 @@ void publication_discard(struct publication *file)
   *file = (struct publication){.fd = -1};
 }
 
+// Whether a process has ended, though nobody has asked for its exit status yet: an orphan's heir may take its time.
+static bool is_zombie(long pid)
+{
+  char path[64], text[512] = "";
+  snprintf(path, sizeof path, "/proc/%ld/stat", pid);
+  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return false;
+  ssize_t size = read(fd, text, sizeof text - 1);
+  close(fd);
+  const char *name_end = size > 0 ? strrchr(text, ')') : NULL; // "31505 (program) Z ..."
+  return name_end && strncmp(name_end, ") Z", 3) == 0;
+}
+
 // Whether a name is a temporary file's whose process is gone. A process id that was given to another process since
 // keeps the file until that one has ended, too.
 static bool is_abandoned(const char *name)
@@ -126,7 +139,8 @@ static bool is_abandoned(const char *name)
   char *end;
   if (strncmp(name, TEMPORARY, sizeof TEMPORARY - 1) != 0) return false;
   long pid = strtol(name + sizeof TEMPORARY - 1, &end, 10);
-  return *end == '-' && pid > 0 && kill((pid_t)pid, 0) < 0 && errno == ESRCH;
+  if (*end != '-' || pid <= 0) return false;
+  return (kill((pid_t)pid, 0) < 0 && errno == ESRCH) || is_zombie(pid);
 }
 
 enum status publications_collect(const char *folder, struct error *error)

@@ -292,6 +292,16 @@ static void test_what_the_dead_left_is_collected(void **state)
   assert_int_equal(access(in_folder(mine), F_OK), 0);
   assert_int_equal(count_entries(in_folder("collect")), 3);
   assert_int_equal(publications_collect(in_folder("nowhere"), NULL), OK);
+
+  child = fork(); // one that has ended, and whose exit status nobody has asked for
+  if (child == 0) _exit(0);
+  siginfo_t ended;
+  assert_int_equal(waitid(P_PID, (id_t)child, &ended, WEXITED | WNOWAIT), 0);
+  snprintf(path, sizeof path, "collect/.publishing-%ld-2-0", (long)child);
+  write_file(path, "x", 1);
+  assert_int_equal(publications_collect(in_folder("collect"), NULL), OK);
+  assert_int_equal(access(in_folder(path), F_OK), -1);
+  assert_int_equal(waitpid(child, NULL, 0), child);
 }
 
 int main(void)
