@@ -92,15 +92,66 @@ SELECT run.name, (SELECT group_concat(name, ' + ') FROM (SELECT dataset.name FRO
                   ORDER BY split_dataset.ordinal))
 FROM run;
 
+-- Two finished runs on the images that both judged: of a part of one split, or of an outside test. only_run counts the images that the
+-- run has right and the other wrong, only_other the reverse; images that both have right, or both wrong, say nothing about which is
+-- better. p is McNemar's exact test, two-sided (McNemar, Psychometrika 12, 1947): the probability of counts at least so unequal if both were
+-- equally good, 2 * sum of C(n, i) / 2^n for i up to the lesser of the two, n being both together, summed by logarithms. Each pair is here
+-- in both directions.
+CREATE VIEW run_comparison(run, other, part, images, accuracy, other_accuracy, difference, only_run, only_other, p, model,
+                           other_model) AS
+WITH counted AS (
+  SELECT run.name AS run, other.name AS other, mine.part, run.model, other.model AS other_model, count(*) AS images,
+         sum(mine.label = mine.predicted) AS mine_right, sum(theirs.label = theirs.predicted) AS theirs_right,
+         sum((mine.label = mine.predicted) > (theirs.label = theirs.predicted)) AS b,
+         sum((mine.label = mine.predicted) < (theirs.label = theirs.predicted)) AS c
+  FROM run
+  JOIN run AS other ON other.id <> run.id
+  CROSS JOIN prediction AS mine ON mine.run = run.id AND (other.split = run.split OR mine.part GLOB 'outside:?*')
+  CROSS JOIN prediction AS theirs ON theirs.run = other.id AND theirs.part = mine.part AND theirs.image = mine.image
+  WHERE run.state = 'done' AND other.state = 'done' AND mine.label IS NOT NULL AND theirs.label IS NOT NULL
+  GROUP BY run.name, other.name, mine.part)
+SELECT run, other, part, images, 1.0 * mine_right / images, 1.0 * theirs_right / images,
+       1.0 * (mine_right - theirs_right) / images, b, c,
+       (WITH RECURSIVE term(i, log) AS (SELECT 0, -(b + c) * ln(2.0) UNION ALL
+          SELECT i + 1, log + ln(1.0 * (b + c - i) / (i + 1)) FROM term WHERE i < min(b, c))
+        SELECT min(1.0, 2 * sum(exp(log))) FROM term),
+       model, other_model
+FROM counted
+ORDER BY run, part = 'val' DESC, part, 1.0 * theirs_right / images DESC, other;
+
 -- Finished runs, the best first. Accuracies are of the best epoch's weights; before `evaluate` only val_accuracy is known.
--- seconds are of all epochs; images_per_second is of training, over all epochs.
+-- Cost: seconds are of all epochs (a frozen trunk's run over the images is in `throughput`: features), images_per_second is of training,
+-- over all epochs; parameters and trained count the whole model, which has model_mib as fp32.
+-- rival is the best other run on the same validation images; shared are those that both judged, only_run and only_rival the images that
+-- one alone has right, p as in `run_comparison`, which has every pair and part. A p above 0.05 says that the order may be chance.
 CREATE VIEW leaderboard(run, model, dataset, split, precision, epochs, val_accuracy, val_low, val_high, test_accuracy, test_low,
                         test_high, val_top3, macro_f1, seconds, images_per_second, parameters, best_epoch, seed,
-                        peak_memory_mib, threads, weights_sha256, best_sha256, finished_at) AS
+                        peak_memory_mib, threads, weights_sha256, best_sha256, finished_at, trained, model_mib, rival, shared,
+                        only_run, only_rival, p) AS
+WITH
+  judged AS (SELECT run.id, run.split, run.name, metric.value FROM run JOIN metric ON metric.run = run.id
+             WHERE run.state = 'done' AND metric.part = 'val' AND metric.name = 'accuracy'),
+  paired AS (
+    SELECT id, (SELECT other.id FROM judged AS other WHERE other.split = judged.split AND other.id <> judged.id
+                ORDER BY other.value DESC, other.name LIMIT 1) AS rival
+    FROM judged),
+  counted AS (
+    SELECT paired.id, paired.rival, count(*) AS shared,
+           sum((mine.label = mine.predicted) > (theirs.label = theirs.predicted)) AS b,
+           sum((mine.label = mine.predicted) < (theirs.label = theirs.predicted)) AS c
+    FROM paired
+    CROSS JOIN prediction AS mine ON mine.run = paired.id AND mine.part = 'val'
+    CROSS JOIN prediction AS theirs ON theirs.run = paired.rival AND theirs.part = 'val' AND theirs.image = mine.image
+    GROUP BY paired.id)
 SELECT run.name, run.model, run_datasets.datasets, split.method, run.precision, epochs.count,
        coalesce(val.value, run.best_val_accuracy), val.low, val.high, test.value, test.low, test.high, top3.value, f1.value,
        epochs.seconds, epochs.rate, run.parameter_count, run.best_epoch, run.seed, run.peak_memory / 1048576.0, run.threads,
-       run.weights_sha256, run.best_sha256, datetime(run.finished_at, 'unixepoch')
+       run.weights_sha256, run.best_sha256, datetime(run.finished_at, 'unixepoch'), run.trainable_count,
+       run.parameter_count * 4 / 1048576.0, rival.name, counted.shared, counted.b, counted.c,
+       CASE WHEN counted.shared THEN
+         (WITH RECURSIVE term(i, log) AS (SELECT 0, -(counted.b + counted.c) * ln(2.0) UNION ALL
+            SELECT i + 1, log + ln(1.0 * (counted.b + counted.c - i) / (i + 1)) FROM term WHERE i < min(counted.b, counted.c))
+          SELECT min(1.0, 2 * sum(exp(log))) FROM term) END
 FROM run
 JOIN run_datasets ON run_datasets.run = run.name
 JOIN split ON split.id = run.split
@@ -110,6 +161,8 @@ LEFT JOIN metric AS val ON val.run = run.id AND val.part = 'val' AND val.name = 
 LEFT JOIN metric AS test ON test.run = run.id AND test.part = 'test' AND test.name = 'accuracy'
 LEFT JOIN metric AS top3 ON top3.run = run.id AND top3.part = 'val' AND top3.name = 'top3_accuracy'
 LEFT JOIN metric AS f1 ON f1.run = run.id AND f1.part = 'val' AND f1.name = 'macro_f1'
+LEFT JOIN counted ON counted.id = run.id
+LEFT JOIN run AS rival ON rival.id = counted.rival
 WHERE run.state = 'done'
 ORDER BY coalesce(val.value, run.best_val_accuracy) DESC, run.name;
 

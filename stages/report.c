@@ -52,7 +52,7 @@ static enum status make_key(struct stage_key **key, struct stage *stage, const s
                             struct error *error)
 {
   char evaluation[DIGEST_TEXT];
-  enum status status = report_evaluation_digest(stage_db(stage), report->run.id, evaluation, error);
+  enum status status = report_evaluation_digest(stage_db(stage), report->run.name, evaluation, error);
   if (!status) status = stage_key_new(key, REPORT_VERSION, error);
   if (!status) status = stage_key_add(*key, "run", report->run.key, error);
   if (!status) status = stage_key_add(*key, "state of the run", report->run.state, error);

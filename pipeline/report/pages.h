@@ -12,6 +12,10 @@ enum status summary_page(struct page *page, int number, const struct report *rep
 enum status curves_page(struct page *page, int number, const struct report *report);
 enum status throughput_page(struct page *page, int number, const struct report *report);
 
+// Whether another finished run judged images that this one judged; the page that sets them beside each other.
+enum status comparison_rows(struct db *db, const char *run, bool *any, struct error *error);
+enum status comparison_page(struct page *page, int number, const struct report *report);
+
 enum status confusion_page(struct page *page, int number, const struct report *report, const char *part,
                            bool normalised);
 enum status classes_page(struct page *page, int number, const struct report *report, const char *part);

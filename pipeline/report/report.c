@@ -100,6 +100,13 @@ static enum status benchmark_pages(struct page *page, int *number)
   return status;
 }
 
+static enum status comparison_pages(struct page *page, int *number, const struct report *report)
+{
+  bool any = false;
+  enum status status = comparison_rows(page->db, report->run.name, &any, page->error);
+  return status || !any ? status : comparison_page(page, ++*number, report);
+}
+
 static enum status images_pages(struct page *page, int *number, const struct report *report,
                                 const struct config *config)
 {
@@ -116,6 +123,7 @@ static enum status all_pages(struct page *page, const struct report *report, con
   begin_output(page->script, PDF, "report.pdf");
   enum status status = summary_page(page, ++number, report, config);
   if (!status) status = curves_page(page, ++number, report);
+  if (!status) status = comparison_pages(page, &number, report);
   if (!status && !parts->count) status = no_evaluation_page(page, ++number, report);
   for (size_t i = 0; !status && i < parts->count; i++) status = part_pages(page, &number, report, parts->names[i]);
   if (!status) status = images_pages(page, &number, report, config);
@@ -177,12 +185,12 @@ enum status report_draw(const struct report *report, int *pages, struct error *e
   return status;
 }
 
-// All cells of a query that takes the run's id.
-static enum status add_rows(struct digest *digest, struct db *db, const char *sql, int64_t run, struct error *error)
+// All cells of a query that takes the run's name.
+static enum status add_rows(struct digest *digest, struct db *db, const char *sql, const char *run, struct error *error)
 {
   struct query *query = NULL;
   enum status status = query_open(&query, db, sql, error);
-  if (!status) status = query_bind(query, error, "i", run);
+  if (!status) status = query_bind(query, error, "t", run);
   while (!status && query_next(query, &status, error))
     for (int column = 0; column < query_columns(query); column++) {
       const char *value = query_text(query, column);
@@ -192,18 +200,17 @@ static enum status add_rows(struct digest *digest, struct db *db, const char *sq
   return status;
 }
 
-enum status report_evaluation_digest(struct db *db, int64_t run, char text[DIGEST_TEXT], struct error *error)
+enum status report_evaluation_digest(struct db *db, const char *run, char text[DIGEST_TEXT], struct error *error)
 {
+  static const char *const queries[] = {
+      "SELECT part, name, value, images FROM run_metrics WHERE run = ? ORDER BY part, name",
+      "SELECT method, other, accuracy, images, with_train_neighbour FROM split_comparison WHERE run = ?",
+      "SELECT other, part, images, only_run, only_other FROM run_comparison WHERE run = ?",
+  };
   struct digest *digest = NULL;
   enum status status = digest_new(&digest, error);
-  if (!status)
-    status = add_rows(digest, db, "SELECT part, name, value, images FROM metric WHERE run = ? ORDER BY part, name", run,
-                      error);
-  if (!status)
-    status = add_rows(digest, db,
-                      "SELECT method, other, accuracy, images, with_train_neighbour FROM split_comparison WHERE run = "
-                      "(SELECT name FROM run WHERE id = ?)",
-                      run, error);
+  for (size_t i = 0; !status && i < sizeof queries / sizeof *queries; i++)
+    status = add_rows(digest, db, queries[i], run, error);
   if (!status) digest_finish(digest, text);
   digest_free(digest);
   return status;

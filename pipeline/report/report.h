@@ -10,7 +10,7 @@
 #include "store/db.h"
 #include "store/runs.h"
 
-enum { REPORT_VERSION = 3 }; // raised when the pages change
+enum { REPORT_VERSION = 4 }; // raised when the pages change
 
 struct report {
   struct db *db;
@@ -25,7 +25,7 @@ enum status report_draw(const struct report *report, int *pages, struct error *e
 
 // What the evaluation of a run is made of, and those it is shown beside, in a digest: it changes when predictions are
 // replaced.
-enum status report_evaluation_digest(struct db *db, int64_t run, char text[DIGEST_TEXT], struct error *error);
+enum status report_evaluation_digest(struct db *db, const char *run, char text[DIGEST_TEXT], struct error *error);
 
 // Whether the files that report_draw publishes are there.
 bool report_is_there(const char *folder, const char *run);

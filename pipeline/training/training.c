@@ -57,13 +57,30 @@ enum status training_is_done(struct stage *stage, const struct stage_key *key, s
 
 // --- the run's row ---------------------------------------------------------------------------------------------------
 
-static void count_parameters(struct net *net, struct run_row *row)
+static void add_counts(struct run_row *row, struct net *net)
 {
   for (size_t p = 0; p < net_parameter_count(net); p++) {
     const struct parameter *parameter = net_parameter(net, p);
     row->parameter_count += (int64_t)parameter->count;
     if (parameter->trainable) row->trainable_count += (int64_t)parameter->count;
   }
+}
+
+// Of the whole model, also where this run's network is only what is behind a frozen trunk: all runs are told alike.
+static enum status count_parameters(const struct training *training, struct run_row *row, struct error *error)
+{
+  const struct config *config = stage_config(training->stage);
+  struct model_options model;
+  struct net *whole = NULL;
+  if (!features_used(config)) {
+    add_counts(row, training->network->net);
+    return OK;
+  }
+  enum status status = network_model(&model, config, (int)training->network->classes.count, MODEL_WHOLE, error);
+  if (!status) status = model_build(&model, &whole, error);
+  if (!status) add_counts(row, whole);
+  net_free(whole);
+  return status;
 }
 
 static enum status versions_json(char **out, struct error *error)
@@ -112,8 +129,8 @@ static enum status insert_row(struct training *training, const char *yaml, const
       .epochs_planned = config_integer(config, "train.epochs"),
       .weights = training->initial.id,
   };
-  count_parameters(training->network->net, &row);
-  return run_insert(stage_db(training->stage), &row, &training->run, error);
+  enum status status = count_parameters(training, &row, error);
+  return status ? status : run_insert(stage_db(training->stage), &row, &training->run, error);
 }
 
 static enum status write_args(const struct training *training, const char *yaml, struct error *error)

@@ -13,13 +13,13 @@ manifest() { "$build/tools/make_manifest" "$work" "$@"; }
 
 pages() { pdfinfo "$1" | awk '/^Pages:/ { print $2 }'; }
 
-@test "report: draws eleven pages, the matrix and the curves, and leaves nothing else" {
+@test "report: draws twelve pages, the matrix and the curves, and leaves nothing else" {
   manifest
   mkdir -p "$work/runs/cnn/.report-killed" # what kill -9 leaves
   touch "$work/runs/cnn/.report-killed/report.gp"
   run "$report" --manifest "$work/manifest.db" --run cnn
   [ "$status" -eq 0 ]
-  [ "$(pages "$work/runs/cnn/report.pdf")" -eq 11 ]
+  [ "$(pages "$work/runs/cnn/report.pdf")" -eq 12 ]
   [ "$(pages "$work/runs/cnn/confusion_matrix.pdf")" -eq 1 ]
   [ "$(ls -A "$work/runs/cnn" | tr '\n' ' ')" = "confusion_matrix.pdf confusion_matrix.png report.pdf results.png " ]
   [ "$(head -c 4 "$work/runs/cnn/confusion_matrix.png" | tail -c 3)" = PNG ]
@@ -28,7 +28,7 @@ pages() { pdfinfo "$1" | awk '/^Pages:/ { print $2 }'; }
 @test "report: what a page shows is what its footer's query returns" {
   manifest
   "$report" --manifest "$work/manifest.db" --run cnn --quiet
-  text="$(pdftotext -f 6 -l 6 -layout "$work/runs/cnn/report.pdf" -)"
+  text="$(pdftotext -f 7 -l 7 -layout "$work/runs/cnn/report.pdf" -)"
   query="$(echo "$text" | grep -o 'SELECT.*;')"
   first="$(sqlite3 "$work/manifest.db" "$query" | head -1 | cut -d'|' -f1,2,3 | tr '|' ' ')"
   echo "$text" | tr -s ' →' ' ' | grep -q "$first"
@@ -40,10 +40,10 @@ pages() { pdfinfo "$1" | awk '/^Pages:/ { print $2 }'; }
   run "$report" --manifest "$work/manifest.db" --run cnn
   [[ "$output" == *"up to date"* ]]
   run "$report" --manifest "$work/manifest.db" --run cnn --force
-  [[ "$output" == *"11 pages"* ]]
+  [[ "$output" == *"12 pages"* ]]
   rm "$work/runs/cnn/report.pdf"
   run "$report" --manifest "$work/manifest.db" --run cnn
-  [[ "$output" == *"11 pages"* ]]
+  [[ "$output" == *"12 pages"* ]]
 }
 
 @test "report: a new evaluation draws it again and says so" {

@@ -88,7 +88,9 @@ static const char *const rows[] = {
     "INSERT INTO epoch VALUES (1, 1, 3.0, 0.1, 2.9, 0.2, 0.001, 10.0, 100.0), (1, 2, 2.0, 0.5, 1.9, 0.6, "
     "0.001, 8.0, 200.0), "
     "(2, 1, 1.0, 0.9, 1.1, 0.9, 0.001, 5.0, 300.0)",
-    "INSERT INTO metric VALUES (1, 'val', 'accuracy', 0.6666, 0.4, 0.8, 18), (1, 'test', 'accuracy', 0.5, "
+    "INSERT INTO metric VALUES (1, 'val', 'accuracy', 0.6666, 0.4, 0.8, 18), (2, 'val', 'accuracy', 0.9, 0.7, 0.95, "
+    "18), "
+    "(1, 'test', 'accuracy', 0.5, "
     "0.2, 0.7, 10), "
     "(1, 'val', 'macro_f1', 0.47, NULL, NULL, 18), (1, 'val', 'top3_accuracy', 0.9, 0.7, 0.95, 18)",
     "INSERT INTO stage_log(stage, arguments, subject, state, images, seconds, images_per_second, "
@@ -222,9 +224,43 @@ static void test_leaderboard_has_finished_runs_with_the_best_first(void **state)
               "SELECT run, model, dataset, split, precision, epochs, val_accuracy, val_low, val_high, "
               "test_accuracy, val_top3, "
               "macro_f1, seconds, images_per_second, parameters, weights_sha256 FROM leaderboard",
-              "second|seed-cnn|hands|random|bf16|1|0.9000|-|-|-|-|-|5.0000|300.0000|1234567|w2\n"
+              "second|seed-cnn|hands|random|bf16|1|0.9000|0.7000|0.9500|-|-|-|5.0000|300.0000|1234567|w2\n"
               "first|seed-cnn|hands|random|fp32|2|0.6666|0.4000|0.8000|0.5000|0.9000|0.4700|18.0000|133.3333|"
               "1234567|w1\n");
+}
+
+// Both judged images 1 to 10 of val: all right in the second run, two of them wrong in the first. p = 2 / 2^2.
+static void test_leaderboard_sets_each_run_beside_its_rival(void **state)
+{
+  expect_rows(state, "SELECT run, trained, model_mib, rival, shared, only_run, only_rival, p FROM leaderboard",
+              "second|1000|4.7095|first|10|2|0|0.5000\n"
+              "first|1000|4.7095|second|10|0|2|0.5000\n");
+  expect_rows(state, "SELECT * FROM run_comparison WHERE run = 'first'",
+              "first|second|val|10|0.8000|1.0000|-0.2000|0|2|0.5000|seed-cnn|seed-cnn\n");
+}
+
+// By python3: 2 * sum(comb(14, i) for i in range(4)) / 2 ** 14 = 0.0574. Last, because it changes what the others read.
+static void test_comparison_of_outside_tests_and_not_across_splits(void **state)
+{
+  struct fixture *fixture = *state;
+  run_sql(fixture->db, "INSERT INTO split VALUES (2, 1, 's2', '{}', 'grouped', 7, 2, 18, 1, 0.0, 5)");
+  run_sql(fixture->db, "INSERT INTO split_class SELECT 2, ordinal, name FROM split_class WHERE split = 1");
+  run_sql(fixture->db, "UPDATE run SET split = 2 WHERE id = 2");
+  predict(fixture->db, 1, "outside:far", 1, 7, 0, 0);
+  predict(fixture->db, 1, "outside:far", 8, 11, 0, 1);
+  predict(fixture->db, 2, "outside:far", 1, 3, 0, 1);
+  predict(fixture->db, 2, "outside:far", 4, 15, 0, 0);
+  expect_rows(state, "SELECT run, part, images, accuracy, only_run, only_other, p FROM run_comparison ORDER BY run",
+              "first|outside:far|18|0.3889|3|11|0.0574\n"
+              "second|outside:far|18|0.8333|11|3|0.0574\n");
+  expect_rows(state, "SELECT run, rival, shared, p FROM leaderboard ORDER BY run", "first|-|-|-\nsecond|-|-|-\n");
+  // Equally many on both sides: the two tails overlap, and p is 1.
+  predict(fixture->db, 1, "outside:near", 1, 2, 0, 0);
+  predict(fixture->db, 1, "outside:near", 3, 2, 0, 1);
+  predict(fixture->db, 2, "outside:near", 1, 2, 0, 1);
+  predict(fixture->db, 2, "outside:near", 3, 2, 0, 0);
+  expect_rows(state, "SELECT only_run, only_other, p FROM run_comparison WHERE run = 'first' AND part = 'outside:near'",
+              "2|2|1.0000\n");
 }
 
 static void test_small_views(void **state)
@@ -252,7 +288,9 @@ int main(void)
       cmocka_unit_test(test_worst_pairs),
       cmocka_unit_test(test_throughput_is_of_executions_that_did_work),
       cmocka_unit_test(test_leaderboard_has_finished_runs_with_the_best_first),
+      cmocka_unit_test(test_leaderboard_sets_each_run_beside_its_rival),
       cmocka_unit_test(test_small_views),
+      cmocka_unit_test(test_comparison_of_outside_tests_and_not_across_splits),
   };
   return cmocka_run_group_tests(tests, set_up, tear_down);
 }
