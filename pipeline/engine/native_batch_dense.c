@@ -1,70 +1,121 @@
 // A large dense layer: its weights are read once for the whole batch, not once an image. The inputs are cut into
-// chunks: a chunk's weights meet all images while they are in the cache, forward and backward; what a chunk adds to the
-// outputs is kept by itself and summed in the chunks' order.
+// pieces of a few rows of weights and those into chunks: a chunk's weights meet all images while they are in the cache;
+// what a chunk adds to the outputs is kept by itself and summed in the chunks' order.
+//
+// The weights are packed once, for forward; backward turns a piece of them round in the first cache. Where the
+// optimizer takes gradients in pieces (net_options.pieces), a piece's gradient is computed when it is asked for, from
+// the inputs and output gradients of the batch, and nobody writes all of them to memory.
+#include <float.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/mem.h"
 #include "engine/native.h"
 
-enum { CHUNKS = 64 };
+enum {
+  CHUNKS = 64,
+  PIECE_WEIGHTS = 1 << 14, // with the moments of Adam they fit the second cache
+  PIECE_ROWS = 16,         // a multiple of it where that many fit
+};
 
 struct dense_op {
   struct op op;
   const struct kernels *k;
   size_t inputs, units, element, batch;
-  size_t dy_stride; // even, so that a bf16 row may be read one element further
+  size_t pieces, rows; // rows of weights in each piece but the last: an even number
+  size_t dy_stride;    // even, so that a bf16 row may be read one element further
   bool relu;
-  float *bias, *partial;                    // partial: [CHUNKS, batch, units]
-  void *forward[CHUNKS], *backward[CHUNKS]; // packed weights
-  unsigned char *dy;                        // [batch, dy_stride], after ReLU
+  float *bias, *partial; // partial: [CHUNKS, batch, units]
+  unsigned char *packed; // [CHUNKS, chunk_bytes]: weights
+  size_t chunk_bytes;
+  unsigned char *dy; // [batch, dy_stride], after ReLU
 };
 
 static void dense_free(struct op *op)
 {
   struct dense_op *dense = (struct dense_op *)op;
-  for (int c = 0; c < CHUNKS; c++) {
-    free(dense->forward[c]);
-    free(dense->backward[c]);
-  }
+  free(dense->packed);
   free(dense->bias);
   free(dense->partial);
   free(dense->dy);
   free(dense);
 }
 
-// Chunk c has the inputs first ... first + *count - 1; an even number of them but for the last.
-static size_t chunk_of(const struct dense_op *dense, size_t c, size_t *count)
+// Some rows of weights: first ... first + count - 1.
+struct range {
+  size_t first, count;
+};
+
+static struct range range_of(const struct dense_op *dense, size_t first_piece, size_t end_piece)
 {
-  size_t first = dense->inputs * c / CHUNKS & ~(size_t)1;
-  size_t end = c + 1 == CHUNKS ? dense->inputs : dense->inputs * (c + 1) / CHUNKS & ~(size_t)1;
-  *count = end - first;
-  return first;
+  size_t first = first_piece * dense->rows, end = end_piece * dense->rows;
+  return (struct range){first, (end < dense->inputs ? end : dense->inputs) - first};
+}
+
+static size_t first_piece_of(const struct dense_op *dense, size_t chunk)
+{
+  return dense->pieces * chunk / CHUNKS;
+}
+
+static struct range chunk_of(const struct dense_op *dense, size_t c)
+{
+  return range_of(dense, first_piece_of(dense, c), first_piece_of(dense, c + 1));
+}
+
+static void *packed_chunk(const struct dense_op *dense, size_t c)
+{
+  return dense->packed + c * dense->chunk_bytes;
+}
+
+static size_t chunk_with(const struct dense_op *dense, size_t piece)
+{
+  size_t chunk = piece * CHUNKS / dense->pieces;
+  while (first_piece_of(dense, chunk + 1) <= piece) chunk++;
+  return chunk;
+}
+
+static void dense_pack(struct op *op, float *const values[OP_PARAMETERS])
+{
+  struct dense_op *dense = (struct dense_op *)op;
+  memcpy(dense->bias, values[1], dense->units * sizeof(float));
 }
 
 static void dense_pack_part(struct op *op, float *const values[OP_PARAMETERS], size_t part, size_t parts)
 {
   struct dense_op *dense = (struct dense_op *)op;
-  if (part == 0) memcpy(dense->bias, values[1], dense->units * sizeof(float));
   for (size_t c = part; c < CHUNKS; c += parts) {
-    size_t count, first = chunk_of(dense, c, &count);
-    const float *weights = values[0] + first * dense->units;
-    dense->k->pack(1, count, dense->units, weights, dense->units, 1, NULL, dense->forward[c]);
-    if (dense->backward[c]) dense->k->pack(1, dense->units, count, weights, 1, dense->units, NULL, dense->backward[c]);
+    struct range chunk = chunk_of(dense, c);
+    const float *weights = values[0] + chunk.first * dense->units;
+    if (chunk.count)
+      dense->k->pack(1, chunk.count, dense->units, weights, dense->units, 1, NULL, packed_chunk(dense, c));
   }
+}
+
+static void dense_pack_piece(struct op *op, size_t piece, const float *values)
+{
+  struct dense_op *dense = (struct dense_op *)op;
+  size_t c = chunk_with(dense, piece);
+  struct range chunk = chunk_of(dense, c), rows = range_of(dense, piece, piece + 1);
+  dense->k->pack_again(chunk.count, dense->units, rows.first - chunk.first, rows.count, values, packed_chunk(dense, c));
+}
+
+// The batch's inputs to some rows of weights.
+static struct rows inputs_of(const struct dense_op *dense, const struct op_batch *batch, struct range range)
+{
+  return (struct rows){.base = {(const unsigned char *)batch->x + range.first * dense->element},
+                       .segments = 1,
+                       .k = range.count,
+                       .stride = dense->inputs};
 }
 
 static void dense_batch_forward(const struct op *op, const struct op_batch *batch)
 {
   const struct dense_op *dense = (const struct dense_op *)op;
   for (size_t c = batch->part; c < CHUNKS; c += batch->parts) {
-    size_t count, first = chunk_of(dense, c, &count);
-    const struct rows rows = {.base = {(const unsigned char *)batch->x + first * dense->element},
-                              .segments = 1,
-                              .k = count,
-                              .stride = dense->inputs};
-    dense->k->product_f32(batch->n, dense->units, &rows, dense->forward[c], false,
-                          dense->partial + c * dense->batch * dense->units, dense->units);
+    const struct rows rows = inputs_of(dense, batch, chunk_of(dense, c));
+    float *partial = dense->partial + c * dense->batch * dense->units;
+    if (rows.k)
+      dense->k->product_f32(batch->n, dense->units, &rows, packed_chunk(dense, c), false, partial, dense->units);
   }
 }
 
@@ -91,51 +142,94 @@ static void dense_backward(const struct op *op, const struct op_run *run)
   dense->k->from_f32(dense->units, gradient, dense->dy + run->image * dense->dy_stride * dense->element);
 }
 
+// dx of a piece's inputs: dy times its weights, turned round in scratch; what is added to comes behind them.
+static void piece_inputs(const struct dense_op *dense, const struct op_batch *batch, size_t c, size_t piece)
+{
+  const struct kernels *k = dense->k;
+  const struct rows dy = {.base = {dense->dy}, .segments = 1, .k = dense->units, .stride = dense->dy_stride};
+  struct range chunk = chunk_of(dense, c), range = range_of(dense, piece, piece + 1);
+  unsigned char *dx = (unsigned char *)batch->dx + range.first * dense->element, *turned = batch->scratch;
+  k->turn(chunk.count, dense->units, range.first - chunk.first, range.count, packed_chunk(dense, c), turned);
+  if (!batch->add) {
+    k->product(batch->n, range.count, &dy, turned, false, dx, dense->inputs);
+    return;
+  }
+  unsigned char *sum = turned + native_aligned(k->packed_bytes(1, dense->units, range.count));
+  k->product(batch->n, range.count, &dy, turned, false, sum, range.count);
+  for (size_t i = 0; i < batch->n; i++, dx += dense->inputs * dense->element, sum += range.count * dense->element)
+    k->add_dropout(range.count, dx, sum, NULL, 1, dx);
+}
+
 static void dense_batch_backward(const struct op *op, const struct op_batch *batch)
 {
   const struct dense_op *dense = (const struct dense_op *)op;
-  const struct rows rows = {.base = {dense->dy}, .segments = 1, .k = dense->units, .stride = dense->dy_stride};
-  for (size_t c = batch->part; batch->dx && c < CHUNKS; c += batch->parts) {
-    size_t count, first = chunk_of(dense, c, &count);
-    unsigned char *dx = (unsigned char *)batch->dx + first * dense->element;
-    if (!batch->add) {
-      dense->k->product(batch->n, count, &rows, dense->backward[c], false, dx, dense->inputs);
-      continue;
-    }
-    dense->k->product(batch->n, count, &rows, dense->backward[c], false, batch->scratch, count);
-    for (size_t i = 0; i < batch->n; i++, dx += dense->inputs * dense->element)
-      dense->k->add_dropout(count, dx, (unsigned char *)batch->scratch + i * count * dense->element, NULL, 1, dx);
-  }
+  for (size_t c = batch->part; batch->dx && c < CHUNKS; c += batch->parts)
+    for (size_t piece = first_piece_of(dense, c); piece < first_piece_of(dense, c + 1); piece++)
+      piece_inputs(dense, batch, c, piece);
 }
 
-// dW[inputs of a chunk, U] = x^T * dy over the batch.
+// dW[rows of a piece, U] = x^T * dy over the batch.
+static void piece_gradient(const struct op *op, const struct op_batch *batch, size_t piece, float *out)
+{
+  const struct dense_op *dense = (const struct dense_op *)op;
+  struct range range = range_of(dense, piece, piece + 1);
+  const struct rows rows = inputs_of(dense, batch, range);
+  memset(out, 0, range.count * dense->units * sizeof *out);
+  dense->k->product_transposed(batch->n, dense->units, &rows, dense->dy, dense->dy_stride, out, batch->scratch);
+}
+
 static void dense_batch_gradient(const struct op *op, const struct op_batch *batch,
                                  float *const gradients[OP_PARAMETERS])
 {
   const struct dense_op *dense = (const struct dense_op *)op;
-  for (size_t c = batch->part; c < CHUNKS; c += batch->parts) {
-    size_t count, first = chunk_of(dense, c, &count);
-    const struct rows rows = {.base = {(const unsigned char *)batch->x + first * dense->element},
-                              .segments = 1,
-                              .k = count,
-                              .stride = dense->inputs};
-    float *out = gradients[0] + first * dense->units;
-    memset(out, 0, count * dense->units * sizeof *out);
-    dense->k->product_transposed(batch->n, dense->units, &rows, dense->dy, dense->dy_stride, out, batch->scratch);
-  }
+  for (size_t piece = batch->part; gradients[0] && piece < dense->pieces; piece += batch->parts)
+    piece_gradient(op, batch, piece, gradients[0] + piece * dense->rows * dense->units);
   if (batch->part > 0) return;
   memset(gradients[1], 0, dense->units * sizeof(float));
   dense->k->column_sums(batch->n, dense->units, dense->dy, dense->dy_stride, gradients[1]);
 }
 
+// The largest magnitude of n elements; INFINITY or NaN where one of them is. Magnitudes are ordered as their bits are.
+static float largest(enum dtype dtype, const void *elements, size_t n)
+{
+  union {
+    uint32_t bits;
+    float value;
+  } most = {0};
+  int16_t half = 0; // not negative: SSE2 has a maximum of these
+  for (size_t i = 0; dtype == DTYPE_BF16 && i < n; i++) {
+    int16_t magnitude = (int16_t)(((const uint16_t *)elements)[i] & 0x7fff);
+    if (magnitude > half) half = magnitude;
+  }
+  for (size_t i = 0; dtype == DTYPE_F32 && i < n; i++) {
+    uint32_t magnitude = ((const uint32_t *)elements)[i] & 0x7fffffff;
+    if (magnitude > most.bits) most.bits = magnitude;
+  }
+  if (dtype == DTYPE_BF16) most.bits = (uint32_t)half << 16;
+  return most.value;
+}
+
+// No sum of n products is larger than n times the largest one.
+static bool dense_bounded(const struct op *op, const struct op_batch *batch)
+{
+  const struct dense_op *dense = (const struct dense_op *)op;
+  double x = (double)largest(dense->k->dtype, batch->x, batch->n * dense->inputs);
+  double dy = (double)largest(dense->k->dtype, dense->dy, batch->n * dense->dy_stride);
+  return x * dy * (double)batch->n < (double)FLT_MAX / 2; // false for NaN
+}
+
 static const struct op_kind dense_kind = {.name = "dense",
                                           .free = dense_free,
+                                          .pack = dense_pack,
                                           .pack_part = dense_pack_part,
                                           .batch_forward = dense_batch_forward,
                                           .forward = dense_forward,
                                           .backward = dense_backward,
                                           .batch_backward = dense_batch_backward,
-                                          .batch_gradient = dense_batch_gradient};
+                                          .batch_gradient = dense_batch_gradient,
+                                          .piece_gradient = piece_gradient,
+                                          .pack_piece = dense_pack_piece,
+                                          .bounded = dense_bounded};
 
 static size_t larger(size_t a, size_t b)
 {
@@ -144,27 +238,29 @@ static size_t larger(size_t a, size_t b)
 
 static enum status allocate(struct dense_op *dense, bool training, struct error *error)
 {
-  size_t partials = CHUNKS * dense->batch * dense->units, most = 0;
+  size_t partials = CHUNKS * dense->batch * dense->units, element = dense->element;
+  const struct kernels *k = dense->k;
   enum status status = mem_aligned((void **)&dense->bias, dense->units, sizeof(float), "dense biases", error);
   if (!status) status = mem_aligned((void **)&dense->partial, partials, sizeof(float), "dense outputs", error);
   dense->op.own_bytes = partials * sizeof(float);
-  for (size_t c = 0; !status && c < CHUNKS; c++) {
-    size_t count, bytes;
-    chunk_of(dense, c, &count);
-    bytes = dense->k->packed_bytes(1, count, dense->units);
-    status = mem_aligned(&dense->forward[c], bytes, 1, "packed weights", error);
-    dense->op.own_bytes += bytes;
-    most = larger(most, count);
-    if (status || !training) continue;
-    bytes = dense->k->packed_bytes(1, dense->units, count);
-    status = mem_aligned(&dense->backward[c], bytes, 1, "packed weights", error);
-    dense->op.own_bytes += bytes;
-  }
+  size_t most = dense->rows * ((dense->pieces + CHUNKS - 1) / CHUNKS);
+  dense->chunk_bytes = native_aligned(k->packed_bytes(1, most, dense->units));
+  if (!status) status = mem_aligned((void **)&dense->packed, CHUNKS, dense->chunk_bytes, "packed weights", error);
+  dense->op.own_bytes += CHUNKS * dense->chunk_bytes;
   if (status || !training) return status;
-  dense->op.own_bytes += dense->batch * dense->dy_stride * dense->element;
-  dense->op.scratch_bytes = larger(dense->k->transposed_scratch(dense->batch, dense->units, most),
-                                   native_aligned(dense->batch * most * dense->element));
-  return mem_aligned((void **)&dense->dy, dense->batch * dense->dy_stride, dense->element, "gradients", error);
+  dense->op.own_bytes += dense->batch * dense->dy_stride * element;
+  dense->op.scratch_bytes =
+      larger(k->transposed_scratch(dense->batch, dense->units, dense->rows),
+             native_aligned(k->packed_bytes(1, dense->units, dense->rows)) + dense->batch * dense->rows * element);
+  return mem_aligned((void **)&dense->dy, dense->batch * dense->dy_stride, element, "gradients", error);
+}
+
+static void cut(struct dense_op *dense)
+{
+  dense->rows = PIECE_WEIGHTS / dense->units;
+  dense->rows -= dense->rows % (dense->rows < PIECE_ROWS ? 2 : PIECE_ROWS);
+  if (dense->rows == 0) dense->rows = 2;
+  dense->pieces = (dense->inputs + dense->rows - 1) / dense->rows;
 }
 
 enum status native_batch_dense(struct op **out, const struct op_context *context, const struct dense_spec *spec,
@@ -183,6 +279,11 @@ enum status native_batch_dense(struct op **out, const struct op_context *context
   dense->relu = spec->relu;
   dense->op.backward_reads_y = spec->relu;
   dense->op.batch_reads_x = true;
+  cut(dense);
+  if (context->pieces) {
+    dense->op.pieces = dense->pieces;
+    dense->op.piece_floats = dense->rows * dense->units;
+  }
   status = allocate(dense, context->training, error);
   if (!status) return OK;
   dense_free(*out);

@@ -104,6 +104,7 @@ struct net_options {
   int batch;     // the most images in one call
   bool training; // gradients and their memory are needed
   uint64_t seed; // of dropout
+  bool pieces;   // gradients of large kernels are given in pieces, while an optimizer consumes them: net_pieces below
 };
 
 // The last built layer is the output: its shape must be 1 x 1 x classes, and to be trained it must be a dense layer.
@@ -125,14 +126,30 @@ struct parameter {
   int shape[4]; // in Keras' order
   size_t count;
   bool trainable;
-  float initial;   // what net_initialise gives to a parameter of rank 1
-  float *value;    // fp32 master weights, owned by the net
-  float *gradient; // of the mean loss over the batch of the last net_train; NULL unless planned for training
+  float initial; // what net_initialise gives to a parameter of rank 1
+  float *value;  // fp32 master weights, owned by the net
+  // Of the mean loss over the batch of the last net_train; NULL unless planned for training, and where it has pieces.
+  float *gradient;
 };
 
 size_t net_parameter_count(const struct net *net);
 struct parameter *net_parameter(struct net *net, size_t index);
 void net_parameters_changed(struct net *net); // after writing to values: packed copies are made anew
+
+// The gradient of a large kernel, written out, is as large as the kernel and would be read once. With
+// net_options.pieces it stays in pieces: behind a net_train, each is computed on the thread that updates those weights.
+struct net_pieces {
+  size_t count;  // 0: the parameter has a gradient of its own
+  size_t floats; // in each piece but the last
+};
+struct net_pieces net_pieces_of(const struct net *net, size_t parameter);
+// Whether all pieces are known to be finite, from the largest numbers that they are made of.
+bool net_pieces_bounded(const struct net *net, size_t parameter);
+// On thread `thread` below net_options.threads; the piece is valid until the thread's next call.
+const float *net_piece_gradient(const struct net *net, size_t parameter, size_t piece, int thread);
+void net_piece_stepped(struct net *net, size_t parameter, size_t piece); // its values were updated
+int net_threads(const struct net *net);
+
 // After an update from the gradients of the last net_train, to what trains alone: moving statistics follow that batch,
 // and packed copies of what trains are made anew. not_finite: the first parameter that is not; SIZE_MAX: all are.
 void net_stepped(struct net *net, size_t not_finite);

@@ -103,6 +103,7 @@ struct net {
   float *lanes;                      // [NET_LANES, lane_floats]
   size_t lane_floats;
   double *losses;      // [batch]
+  size_t trained;      // images of the last net_train
   int logits, classes; // the output's value and width
 };
 
@@ -150,6 +151,11 @@ bool plan_goes_back(const struct net *net, const struct step *step);
 
 // Segments, moments, lifetimes and places of all steps.
 enum status schedule_make(struct net *net, struct error *error);
+
+// --- gradients in pieces: net_pieces.c -------------------------------------------------------------------------------
+
+// Scratch that the op needs on each thread, with room for a piece behind what the op asks for.
+size_t pieces_scratch(const struct op *op);
 
 // --- lowering: layer_fuse.c ------------------------------------------------------------------------------------------
 

@@ -97,7 +97,8 @@ static enum status allocate(struct net *net, struct error *error)
   enum status status = OK;
   for (size_t s = 0; s < net->step_count; s++) {
     struct step *step = &net->steps[s];
-    if (step->op->scratch_bytes > net->scratch_bytes) net->scratch_bytes = step->op->scratch_bytes;
+    size_t scratch = pieces_scratch(step->op);
+    if (scratch > net->scratch_bytes) net->scratch_bytes = scratch;
     step->lane_offset = net->lane_floats;
     if (plan_goes_back(net, step)) net->lane_floats += (step->op->lane_floats + 15) / 16 * 16; // whole cache lines
   }
@@ -118,7 +119,7 @@ static enum status allocate(struct net *net, struct error *error)
   if (!status) status = mem_zeroed((void **)&net->losses, (size_t)net->options.batch, sizeof(double), "losses", error);
   for (size_t i = 0; !status && i < net->parameter_count; i++) {
     struct parameter *parameter = &net->parameters[i];
-    if (!parameter->trainable) continue;
+    if (!parameter->trainable || net_pieces_of(net, i).count > 0) continue;
     status = mem_aligned((void **)&parameter->gradient, parameter->count, sizeof(float), parameter->name, error);
   }
   return status;
@@ -152,6 +153,7 @@ enum status net_plan(struct net *net, const struct net_options *options, struct 
   net->options = *options;
   net->context = (struct op_context){.dtype = options->precision == NET_BF16 ? DTYPE_BF16 : DTYPE_F32,
                                      .training = options->training,
+                                     .pieces = options->training && options->pieces,
                                      .threads = options->threads,
                                      .batch = options->batch,
                                      .seed = options->seed};

@@ -302,6 +302,7 @@ enum status net_train(struct net *net, const struct net_input *input, const stru
   if (status) return status;
   const struct pass pass = {net, input, target, n, step, logits};
   size_t lanes = n < NET_LANES ? n : NET_LANES;
+  net->trained = n;
   memset(net->lanes, 0, lanes * net->lane_floats * sizeof *net->lanes);
 #pragma omp parallel num_threads(net->options.threads)
   {
@@ -347,7 +348,7 @@ static void pack_part(struct net *net, bool all, size_t part)
     const struct step *step = &net->steps[s];
     float *values[OP_PARAMETERS] = {0};
     values_of(net, step, values);
-    if (step->op->kind->pack_part && (all || trains(net, step)))
+    if (step->op->kind->pack_part && (all || (trains(net, step) && !step->op->pieces)))
       step->op->kind->pack_part(step->op, values, part, BATCH_PARTS);
   }
 }

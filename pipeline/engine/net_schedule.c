@@ -88,6 +88,7 @@ static void find_map_lifetimes(struct net *net, const struct schedule *schedule)
       struct value *x = &net->values[step->inputs[i]];
       latest(&x->dies, back && op->backward_reads_x ? step->after : step->forward);
       if (back && op->batch_reads_x) latest(&x->dies, end_of_phase(schedule, step->after));
+      if (back && op->pieces) latest(&x->dies, schedule->moments - 1); // read behind the batch
     }
   }
 }

@@ -74,6 +74,14 @@ struct op_kind {
   void (*batch_lane)(const struct op *op, const struct op_batch *batch);
   void (*batch_gradient)(const struct op *op, const struct op_batch *batch, float *const gradients[OP_PARAMETERS]);
 
+  // For an op with `pieces`: the gradient of its first parameter, `piece_floats` numbers at a time but for the last,
+  // from x of the batch (scratch is the thread's); whether every piece is known to be finite; and, once a piece's
+  // values have been updated, their packing. All three come behind the batch; batch_gradient has NULL for that
+  // parameter.
+  void (*piece_gradient)(const struct op *op, const struct op_batch *batch, size_t piece, float *gradient);
+  bool (*bounded)(const struct op *op, const struct op_batch *batch);
+  void (*pack_piece)(struct op *op, size_t piece, const float *values);
+
   // For an op that couples the images of a batch: the schedule is cut before it (net_schedule.c). In order:
   //   before          each image, in training: what the op must know of all images before its forward. NULL: nothing
   //   batch_forward   the batch, in parts: x is there. NULL: the op couples nothing, and has none of these
@@ -97,12 +105,14 @@ struct op {
   size_t own_bytes; // packed weights and batch storage
   bool backward_reads_x, backward_reads_y;
   bool batch_reads_x, batch_reads_dy; // by batch_lane and batch_gradient
+  size_t pieces, piece_floats;        // of the gradient; 0: it is made whole
 };
 
 // What makers need to know about the net.
 struct op_context {
   enum dtype dtype; // of feature maps: DTYPE_F32 or DTYPE_BF16
   bool training;    // backward will be called
+  bool pieces;      // net_options.pieces
   int threads, batch;
   uint64_t seed;
 };

@@ -1,24 +1,31 @@
 #include "engine/optimizer.h"
 
 #include <math.h>
+#include <omp.h>
 #include <stdbool.h>
 #include <stdlib.h>
 
 #include "core/mem.h"
+#include "engine/native.h"
 
-enum { BLOCK = 4096, SLOTS = 3 }; // elements that one thread updates at a time
+enum { BLOCK = 4096, SLOTS = 3, AT_ONCE = 8 }; // elements that one thread updates at a time
 
 struct state {
-  float *slots[SLOTS];
+  float *slots[SLOTS]; // NULL: frozen
+  bool checked;        // in this step, that the gradient is finite
 };
 
-// A piece of a trainable parameter: what threads share out.
+enum { WHOLE = -1 };
+
+// A part of a trainable parameter: what threads share out.
 struct block {
   size_t parameter, first, count;
+  long piece; // of its gradient: net_pieces; WHOLE: it has none
 };
 
 struct optimizer {
   struct net *net;
+  const struct kernels *kernels;
   struct optimizer_options options;
   struct state *states; // one per parameter of the net
   size_t count;
@@ -28,9 +35,8 @@ struct optimizer {
 
 // One update's numbers, worked out once.
 struct update {
-  float lr, beta1, beta2, epsilon, momentum;
-  float l2;    // added to the gradient: l2 * w
-  float decay; // w is first shrunk by this share
+  struct adam adam;
+  float lr, momentum, l2; // of SGD
 };
 
 static enum status make_blocks(struct optimizer *optimizer, struct error *error)
@@ -39,12 +45,15 @@ static enum status make_blocks(struct optimizer *optimizer, struct error *error)
   enum status status = OK;
   for (size_t p = 0; !status && p < optimizer->count; p++) {
     const struct parameter *parameter = net_parameter(optimizer->net, p);
-    for (size_t first = 0; !status && parameter->trainable && first < parameter->count; first += BLOCK) {
+    const struct net_pieces pieces = net_pieces_of(optimizer->net, p);
+    const size_t size = pieces.count ? pieces.floats : BLOCK;
+    for (size_t first = 0; !status && parameter->trainable && first < parameter->count; first += size) {
       status = mem_grow((void **)&optimizer->blocks, &capacity, optimizer->block_count + 1, sizeof *optimizer->blocks,
                         "an optimizer", error);
       if (status) break;
       size_t left = parameter->count - first;
-      optimizer->blocks[optimizer->block_count++] = (struct block){p, first, left < BLOCK ? left : BLOCK};
+      optimizer->blocks[optimizer->block_count++] =
+          (struct block){p, first, left < size ? left : size, pieces.count ? (long)(first / size) : WHOLE};
     }
   }
   return status;
@@ -57,6 +66,7 @@ enum status optimizer_new(struct optimizer **out, struct net *net, const struct 
   enum status status = mem_zeroed((void **)&optimizer, 1, sizeof *optimizer, "an optimizer", error);
   if (status) return status;
   optimizer->net = net;
+  optimizer->kernels = native_kernels(DTYPE_F32);
   optimizer->options = *options;
   optimizer->count = net_parameter_count(net);
   status = mem_zeroed((void **)&optimizer->states, optimizer->count, sizeof *optimizer->states, "an optimizer", error);
@@ -118,21 +128,6 @@ static void sgd_block(const struct update *u, size_t n, float *restrict w, const
   }
 }
 
-// Keras' Adam: epsilon is outside the bias correction, which is folded into lr: lr * sqrt(1 - beta2^t) / (1 -
-// beta1^t).
-static void adam_block(const struct update *u, size_t n, float *restrict w, const float *restrict g, float *restrict m,
-                       float *restrict v)
-{
-#pragma omp simd
-  for (size_t i = 0; i < n; i++) {
-    float shrunk = w[i] - u->decay * w[i];
-    float gradient = g[i] + u->l2 * w[i];
-    m[i] += (gradient - m[i]) * (1 - u->beta1);
-    v[i] += (gradient * gradient - v[i]) * (1 - u->beta2);
-    w[i] = shrunk - u->lr * m[i] / (sqrtf(v[i]) + u->epsilon);
-  }
-}
-
 static void average_block(float share, size_t n, const float *restrict w, float *restrict average)
 {
 #pragma omp simd
@@ -151,34 +146,48 @@ static struct update update_of(const struct optimizer_options *options, uint64_t
 {
   float decay = is_kernel ? options->weight_decay : 0;
   bool decoupled = options->kind == OPTIMIZER_ADAMW;
-  struct update update = {.lr = lr,
-                          .beta1 = options->beta1,
-                          .beta2 = options->beta2,
-                          .epsilon = options->epsilon,
-                          .momentum = options->momentum,
-                          .l2 = decoupled ? 0 : decay,
-                          .decay = decoupled ? lr * decay : 0};
+  struct update update = {.lr = lr, .momentum = options->momentum, .l2 = decoupled ? 0 : decay};
   if (options->kind == OPTIMIZER_SGD) return update;
   double correction =
       sqrt(1 - pow((double)options->beta2, (double)step)) / (1 - pow((double)options->beta1, (double)step));
-  update.lr = (float)((double)lr * correction);
+  update.adam = (struct adam){.lr = (float)((double)lr * correction),
+                              .beta1 = options->beta1,
+                              .beta2 = options->beta2,
+                              .epsilon = options->epsilon,
+                              .l2 = update.l2,
+                              .decay = decoupled ? lr * decay : 0};
   return update;
+}
+
+// The gradient of a block, on this thread.
+static const float *gradient_of(const struct optimizer *optimizer, const struct block *block)
+{
+  if (block->piece == WHOLE) return net_parameter(optimizer->net, block->parameter)->gradient + block->first;
+  return net_piece_gradient(optimizer->net, block->parameter, (size_t)block->piece, omp_get_thread_num());
+}
+
+// Whether its pieces need not be looked at one by one, which would make each of them twice.
+static bool is_bounded(const struct optimizer *optimizer, size_t parameter)
+{
+  return net_pieces_of(optimizer->net, parameter).count > 0 && net_pieces_bounded(optimizer->net, parameter);
 }
 
 // FAILED, naming the first parameter whose gradient is not finite.
 static enum status check_gradients(const struct optimizer *optimizer, uint64_t step, int threads, struct error *error)
 {
   size_t bad = SIZE_MAX;
-  for (size_t b = 0; b < optimizer->block_count; b++) {
-    const struct parameter *parameter = net_parameter(optimizer->net, optimizer->blocks[b].parameter);
-    if (parameter->gradient) continue;
-    return fail(error, BAD_USAGE, "%s has no gradient: the net was planned for inference", parameter->name);
+  for (size_t p = 0; p < optimizer->count; p++) {
+    const struct parameter *parameter = net_parameter(optimizer->net, p);
+    if (!optimizer->states[p].slots[0]) continue;
+    if (!parameter->gradient && net_pieces_of(optimizer->net, p).count == 0)
+      return fail(error, BAD_USAGE, "%s has no gradient: the net was planned for inference", parameter->name);
+    optimizer->states[p].checked = is_bounded(optimizer, p);
   }
-#pragma omp parallel for schedule(static) num_threads(threads) reduction(min : bad)
+#pragma omp parallel for schedule(dynamic, AT_ONCE) num_threads(threads) reduction(min : bad)
   for (size_t b = 0; b < optimizer->block_count; b++) {
     const struct block *block = &optimizer->blocks[b];
-    const float *gradient = net_parameter(optimizer->net, block->parameter)->gradient + block->first;
-    if (!all_finite(gradient, block->count) && block->parameter < bad) bad = block->parameter;
+    if (optimizer->states[block->parameter].checked) continue;
+    if (!all_finite(gradient_of(optimizer, block), block->count) && block->parameter < bad) bad = block->parameter;
   }
   if (bad == SIZE_MAX) return OK;
   return fail(error, FAILED, "step %llu: the gradient of %s is not finite", (unsigned long long)step,
@@ -192,23 +201,28 @@ static bool update_block(const struct optimizer *optimizer, const struct block *
   const struct state *state = &optimizer->states[block->parameter];
   struct update update = update_of(&optimizer->options, step, lr, parameter->rank > 1);
   float *w = parameter->value + block->first;
-  const float *g = parameter->gradient + block->first;
+  const float *g = gradient_of(optimizer, block);
+  bool finite = true;
   if (optimizer->options.kind == OPTIMIZER_SGD)
     sgd_block(&update, block->count, w, g, state->slots[0] + block->first);
   else
-    adam_block(&update, block->count, w, g, state->slots[0] + block->first, state->slots[1] + block->first);
+    finite = optimizer->kernels->adam(&update.adam, block->count, w, g, state->slots[0] + block->first,
+                                      state->slots[1] + block->first);
   if (optimizer->options.ema > 0)
     average_block(average_share(optimizer->options.ema, step), block->count, w,
                   state->slots[own_slots(optimizer)] + block->first);
-  return all_finite(w, block->count);
+  if (optimizer->options.kind == OPTIMIZER_SGD) finite = all_finite(w, block->count);
+  if (block->piece != WHOLE) net_piece_stepped(optimizer->net, block->parameter, (size_t)block->piece);
+  return finite;
 }
 
 enum status optimizer_step(struct optimizer *optimizer, uint64_t step, float lr, int threads, struct error *error)
 {
+  if (threads > net_threads(optimizer->net)) threads = net_threads(optimizer->net); // those that have scratch
   enum status status = check_gradients(optimizer, step, threads, error);
   if (status) return status;
   size_t bad = SIZE_MAX;
-#pragma omp parallel for schedule(static) num_threads(threads) reduction(min : bad)
+#pragma omp parallel for schedule(dynamic, AT_ONCE) num_threads(threads) reduction(min : bad)
   for (size_t b = 0; b < optimizer->block_count; b++) {
     const struct block *block = &optimizer->blocks[b];
     if (!update_block(optimizer, block, step, lr) && block->parameter < bad) bad = block->parameter;

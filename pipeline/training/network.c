@@ -37,6 +37,7 @@ enum status network_open(struct network *out, struct db *db, const struct config
       .threads = options->threads,
       .batch = (int)config_integer(config, "train.batch"),
       .training = options->training,
+      .pieces = options->training,
       .seed = (uint64_t)config_integer(config, "seed"),
   };
   struct model_options what = {.name = model};

@@ -66,7 +66,8 @@ static enum status open_job(struct job *job, const struct model_options *model, 
                                    .kernels = job->ours->kernels,
                                    .threads = job->ours->threads,
                                    .batch = job->ours->batch,
-                                   .training = training};
+                                   .training = training,
+                                   .pieces = training};
   enum status status = model_build(model, &job->net, error);
   if (!status) status = net_plan(job->net, &plan, error);
   if (status) return status;

@@ -130,6 +130,61 @@ static void check_transposed(const struct kernels *kernels, struct rng *rng)
   map_free(&a), map_free(&b), map_free(&sum), map_free(&bias);
 }
 
+// Rows packed again are as if all had been packed; a transpose is as if it had been packed itself.
+static void check_packing(const struct kernels *kernels, struct rng *rng)
+{
+  const bool whole = rng_below(rng, 2); // whole vectors
+  size_t k = whole ? 32 * (1 + rng_below(rng, 5)) : 1 + rng_below(rng, 90);
+  size_t n = whole ? 16 * (1 + rng_below(rng, 12)) : 1 + rng_below(rng, 150);
+  size_t first = rng_below(rng, (uint32_t)k) & ~(size_t)(whole ? 15 : 1);
+  size_t count = whole ? 16 * (1 + rng_below(rng, 4)) : 2 * (1 + rng_below(rng, 30));
+  if (count > k - first) count = k - first;
+  struct map b = map_new(DTYPE_F32, k * n, rng), other = map_new(DTYPE_F32, k * n, rng);
+  size_t bytes = kernels->packed_bytes(1, k, n), turned_bytes = kernels->packed_bytes(1, n, count);
+  void *packed = NULL, *again = NULL, *turned = NULL, *expected = NULL;
+  assert_int_equal(mem_aligned(&packed, 1, bytes, "packed", NULL), OK);
+  assert_int_equal(mem_aligned(&again, 1, bytes, "packed", NULL), OK);
+  assert_int_equal(mem_aligned(&turned, 1, turned_bytes, "packed", NULL), OK);
+  assert_int_equal(mem_aligned(&expected, 1, turned_bytes, "packed", NULL), OK);
+  kernels->pack(1, k, n, b.floats, n, 1, NULL, packed);
+  for (size_t i = 0; i < k * n; i++)
+    if (i < first * n || i >= (first + count) * n) other.floats[i] = b.floats[i];
+  kernels->pack(1, k, n, other.floats, n, 1, NULL, again);
+  kernels->pack_again(k, n, first, count, b.floats + first * n, again);
+  assert_memory_equal(packed, again, bytes);
+  kernels->turn(k, n, first, count, packed, turned);
+  kernels->pack(1, n, count, b.floats + first * n, 1, n, NULL, expected);
+  assert_memory_equal(turned, expected, turned_bytes);
+  free(packed), free(again), free(turned), free(expected);
+  map_free(&b), map_free(&other);
+}
+
+static void check_adam(const struct kernels *kernels, struct rng *rng)
+{
+  const struct adam adam = {.lr = 0.01f, .beta1 = 0.9f, .beta2 = 0.99f, .epsilon = 1e-3f, .l2 = 0.1f, .decay = 0.02f};
+  size_t n = 1 + rng_below(rng, 70);
+  struct map w = map_new(DTYPE_F32, n, rng), g = map_new(DTYPE_F32, n, rng), m = map_new(DTYPE_F32, n, rng);
+  struct map v = map_new(DTYPE_F32, n, rng), old = map_new(DTYPE_F32, n, NULL);
+  for (size_t i = 0; i < n; i++) v.floats[i] *= v.floats[i];
+  memcpy(old.floats, w.floats, n * sizeof(float));
+  struct map first = map_new(DTYPE_F32, n, NULL), second = map_new(DTYPE_F32, n, NULL);
+  memcpy(first.floats, m.floats, n * sizeof(float));
+  memcpy(second.floats, v.floats, n * sizeof(float));
+  assert_true(kernels->adam(&adam, n, w.floats, g.floats, m.floats, v.floats));
+  for (size_t i = 0; i < n; i++) {
+    double gradient = (double)g.floats[i] + 0.1 * (double)old.floats[i];
+    double moment = 0.9 * (double)first.floats[i] + 0.1 * gradient;
+    double square = 0.99 * (double)second.floats[i] + 0.01 * gradient * gradient;
+    double weight = 0.98 * (double)old.floats[i] - 0.01 * moment / (sqrt(square) + 1e-3);
+    if (fabs(weight - (double)w.floats[i]) > 1e-5 || fabs(moment - (double)m.floats[i]) > 1e-6 ||
+        fabs(square - (double)v.floats[i]) > 1e-6)
+      fail_msg("%s: number %zu of %zu: %g, not %g", kernels->name, i, n, (double)w.floats[i], weight);
+  }
+  w.floats[n - 1] = INFINITY;
+  assert_false(kernels->adam(&adam, n, w.floats, g.floats, m.floats, v.floats));
+  map_free(&w), map_free(&g), map_free(&m), map_free(&v), map_free(&old), map_free(&first), map_free(&second);
+}
+
 static double tap(const struct map rows[4], size_t w, size_t c, size_t row, long x, size_t at)
 {
   return x < 0 || x >= (long)w ? 0 : rows[row].floats[(size_t)x * c + at];
@@ -303,6 +358,14 @@ static void test_transposed(void **state)
 {
   (void)state, for_each_table(check_transposed);
 }
+static void test_packing(void **state)
+{
+  (void)state, for_each_table(check_packing);
+}
+static void test_adam(void **state)
+{
+  (void)state, for_each_table(check_adam);
+}
 static void test_depthwise(void **state)
 {
   (void)state, for_each_table(check_depthwise);
@@ -338,7 +401,8 @@ int main(void)
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_product), cmocka_unit_test(test_transposed), cmocka_unit_test(test_depthwise),
       cmocka_unit_test(test_pool),    cmocka_unit_test(test_elements),   cmocka_unit_test(test_dropout_mask),
-      cmocka_unit_test(test_winners), cmocka_unit_test(test_selection),
+      cmocka_unit_test(test_winners), cmocka_unit_test(test_selection),  cmocka_unit_test(test_packing),
+      cmocka_unit_test(test_adam),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

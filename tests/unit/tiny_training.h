@@ -40,7 +40,8 @@ static inline struct tiny tiny_new_with(enum optimizer_kind kind, int threads)
   x = net_dropout(tiny.net, "dropout1", x, 0.3f);
   x = net_flatten(tiny.net, "flatten", x);
   net_dense(tiny.net, "predictions", x, &(struct dense){.units = TINY_CLASSES});
-  const struct net_options options = {NET_FP32, KERNELS_REFERENCE, threads, TINY_BATCH, true, 7};
+  const struct net_options options = {
+      .kernels = KERNELS_REFERENCE, .threads = threads, .batch = TINY_BATCH, .training = true, .seed = 7};
   must(net_plan(tiny.net, &options, error));
   net_initialise(tiny.net, 5);
   const struct optimizer_options adam = {kind, 0.9f, 0.9f, 0.999f, 1e-7f, 0, 0};

@@ -29,6 +29,13 @@ struct rows {
   size_t segments, k, stride;
 };
 
+// Keras' Adam: epsilon is outside the bias correction, which is folded into lr: lr * sqrt(1 - beta2^t) / (1 - beta1^t).
+struct adam {
+  float lr, beta1, beta2, epsilon;
+  float l2;    // added to the gradient: l2 * w
+  float decay; // w is first shrunk by this share
+};
+
 struct kernels {
   const char *name; // "avx2"
   enum dtype dtype;
@@ -37,6 +44,12 @@ struct kernels {
   size_t (*packed_bytes)(size_t segments, size_t k, size_t n);
   void (*pack)(size_t segments, size_t k, size_t n, const float *b, size_t row, size_t column, const float *bias,
                void *packed);
+
+  // Rows first ... first + count - 1 of a packed B[k, n] of one segment anew, from rows[count, n]. first is even, and
+  // so is count unless they are the last.
+  void (*pack_again)(size_t k, size_t n, size_t first, size_t count, const float *rows, void *packed);
+  // The transpose of those rows of a packed B[k, n]: a packed matrix of [n, count], without biases.
+  void (*turn)(size_t k, size_t n, size_t first, size_t count, const void *packed, void *turned);
 
   // C[m, n] = A[m, segments * k] * B + bias, then max(0, .) if relu. C has rows of `stride` elements.
   void (*product)(size_t m, size_t n, const struct rows *a, const void *packed, bool relu, void *c, size_t stride);
@@ -89,6 +102,8 @@ struct kernels {
   void (*from_u8)(size_t n, const uint8_t *bytes, float scale, void *out); // out = bytes * scale
   void (*from_f32)(size_t n, const float *values, void *out);
   void (*to_f32)(size_t n, const void *values, float *out);
+  // One update of n weights by their gradients; m and v are the moments. Whether the new weights are finite.
+  bool (*adam)(const struct adam *adam, size_t n, float *w, const float *g, float *m, float *v);
 };
 
 // The best table for this CPU and dtype, not above `cap` ("avx2", "generic", ...; NULL: no cap). NULL if there is none
