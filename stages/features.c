@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/mem.h"
+#include "data/feature_rows.h"
 #include "data/loader.h"
 #include "data/materialise.h"
 #include "engine/net.h"
@@ -22,9 +23,23 @@ enum { BLOCK = 32 }; // images of one call of the net
 struct trunk {
   struct stage *stage;
   struct net *net;
-  size_t values;    // of a row
-  float *floats;    // [BLOCK, values]
-  uint16_t *halves; // the same in bf16
+  size_t values; // of a row
+  float *floats; // [BLOCK, values]
+  bool bytes;    // features.storage is u8
+  uint8_t *rows; // [BLOCK]: as they are kept
+};
+
+// A set of images, and the features that belong to it.
+struct images {
+  struct tensor_set source, features;
+  struct stage_key *key; // of the features
+  bool done;
+};
+
+struct everything {
+  struct images list[DATASETS_LIMIT + 1]; // the last may be augmented copies
+  size_t count;
+  uint64_t missing; // rows
 };
 
 // One set in the making: row r is image r / copies, variant r % copies (+ 1 for augmented copies).
@@ -41,7 +56,12 @@ static void trunk_release(struct trunk *trunk)
 {
   net_free(trunk->net);
   free(trunk->floats);
-  free(trunk->halves);
+  free(trunk->rows);
+}
+
+static size_t row_bytes(const struct trunk *trunk)
+{
+  return trunk->bytes ? feature_row_bytes(trunk->values) : trunk->values * sizeof(uint16_t);
 }
 
 static enum status count_values(struct trunk *trunk, struct error *error)
@@ -84,8 +104,7 @@ static enum status open_trunk(struct trunk *trunk, struct error *error)
     status = fail(error, BAD_DATA, "%s has %zu of the %zu tensors of the frozen part", initial.path, loaded,
                   net_parameter_count(trunk->net));
   if (!status) status = mem_aligned((void **)&trunk->floats, BLOCK * trunk->values, sizeof(float), "features", error);
-  if (!status)
-    status = mem_aligned((void **)&trunk->halves, BLOCK * trunk->values, sizeof(uint16_t), "features", error);
+  if (!status) status = mem_aligned((void **)&trunk->rows, BLOCK, row_bytes(trunk), "features", error);
   if (!status)
     stage_say(stage, "features: %s on %d threads (%s), %zu MiB for the network",
               loaded ? initial.path : "weights drawn from the seed", stage_threads(stage), net_isa(),
@@ -108,6 +127,17 @@ static void fetch(void *self, size_t index, void *pixels)
   loader_fetch(work->loader, row % work->copies + 1, row / work->copies, pixels);
 }
 
+static void keep_row(struct trunk *trunk, size_t index)
+{
+  const float *values = trunk->floats + index * trunk->values;
+  uint8_t *row = trunk->rows + index * row_bytes(trunk);
+  uint16_t *halves = (uint16_t *)(void *)row; // the memory is aligned, and such a row has an even number of bytes
+  if (trunk->bytes)
+    feature_row_pack(values, trunk->values, row);
+  else
+    for (size_t i = 0; i < trunk->values; i++) halves[i] = bf16_from_float(values[i]);
+}
+
 static enum status draw_block(void *self, uint64_t first, uint64_t count, const void **rows, struct error *error)
 {
   struct work *work = self;
@@ -115,10 +145,9 @@ static enum status draw_block(void *self, uint64_t first, uint64_t count, const 
   struct block block = {work, first};
   const struct net_input input = {&block, fetch};
   enum status status = net_infer(trunk->net, &input, count, trunk->floats, error);
-  size_t numbers = count * trunk->values;
 #pragma omp parallel for num_threads(stage_threads(trunk->stage))
-  for (size_t i = 0; i < numbers; i++) trunk->halves[i] = bf16_from_float(trunk->floats[i]);
-  *rows = trunk->halves;
+  for (uint64_t i = 0; i < count; i++) keep_row(trunk, i);
+  *rows = trunk->rows;
   return status;
 }
 
@@ -141,30 +170,31 @@ static enum status say_why(struct stage *stage, int64_t dataset, struct stage_ke
   return status;
 }
 
-static enum status make_set(struct trunk *trunk, const struct stage_key *key, const struct tensor_set *images,
-                            int64_t split, struct error *error)
+static enum status make_set(struct trunk *trunk, const struct images *images, int64_t split, struct error *error)
 {
   struct stage *stage = trunk->stage;
-  struct work work = {.trunk = trunk, .augmented = !strcmp(images->kind, "augmented")};
+  const struct tensor_set *source = &images->source;
+  struct work work = {.trunk = trunk, .augmented = !strcmp(source->kind, "augmented")};
   const struct loader_options options = {
-      .tensor_sets = &images->id, .tensor_set_count = 1, .split = split, .verify = true};
+      .tensor_sets = &source->id, .tensor_set_count = 1, .split = split, .verify = true};
   char bytes[STAGE_NUMBER_LIMIT], rows[STAGE_NUMBER_LIMIT];
   enum status status = open_trunk(trunk, error);
   if (!status) status = loader_open(&work.loader, stage_db(stage), stage_folder(stage), &options, error);
   if (status) return status;
   work.copies = loader_copies(work.loader);
   struct materialise plan = {
-      .key = stage_key_digest(key),
-      .parameters = stage_key_parameters(key),
-      .file_metadata = images->kind,
+      .key = stage_key_digest(images->key),
+      .parameters = stage_key_parameters(images->key),
+      .file_metadata = source->kind,
       .set = {.kind = "features",
-              .dataset = images->dataset,
-              .split = images->split,
+              .dataset = source->dataset,
+              .split = source->split,
               .height = 1,
               .width = 1,
-              .channels = (int)trunk->values,
-              .dtype = TENSOR_BF16},
+              .channels = (int)(trunk->bytes ? row_bytes(trunk) : trunk->values),
+              .dtype = trunk->bytes ? TENSOR_U8 : TENSOR_BF16},
       .rows = loader_images(work.loader) * work.copies,
+      .file_bytes = (uint64_t)config_integer(stage_config(stage), "features.file_mib") << 20,
       .block = BLOCK,
       .self = &work,
       .draw_block = draw_block,
@@ -172,59 +202,75 @@ static enum status make_set(struct trunk *trunk, const struct stage_key *key, co
   };
   stage_number(plan.rows, rows);
   stage_number((plan.rows * tensor_set_row_bytes(&plan.set)) >> 20, bytes);
-  stage_say(stage, "features: %s rows of %zu numbers, %s MiB on the disk when all are there", rows, trunk->values,
-            bytes);
+  stage_say(stage, "features: %s rows of %zu numbers (%s), %s MiB on the disk when all are there", rows, trunk->values,
+            trunk->bytes ? "u8" : "bf16", bytes);
   status = materialise(stage, &plan, error);
   loader_close(work.loader);
   return status;
 }
 
-// The features of one set of images; `dataset` is NULL for the augmented copies.
-static enum status make_or_find(struct trunk *trunk, const struct dataset_found *dataset,
-                                const struct tensor_set *images, int64_t split, uint64_t *rows, struct error *error)
+// --- the stage -------------------------------------------------------------------------------------------------------
+
+// Looks at one set of images: whether its features are there. `dataset` is NULL for the augmented copies.
+static enum status look_at(struct everything *all, struct trunk *trunk, const struct dataset_found *dataset,
+                           const struct tensor_set *source, struct error *error)
 {
   struct stage *stage = trunk->stage;
-  struct stage_key *key = NULL;
-  struct tensor_set set;
-  bool done = false;
-  enum status status = features_key(&key, dataset, stage_db(stage), stage_config(stage), error);
-  if (!status) status = materialise_is_done(stage, stage_key_digest(key), &set, &done, error);
-  if (!status && done) {
-    stage_uses_key(stage, key);
-    *rows += set.rows;
-  } else if (!status) {
-    status = say_why(stage, images->dataset, key, error);
-    if (!status) status = make_set(trunk, key, images, split, error);
-  }
-  stage_key_free(key);
+  struct images *images = &all->list[all->count++];
+  *images = (struct images){.source = *source};
+  enum status status = features_key(&images->key, dataset, stage_db(stage), stage_config(stage), error);
+  if (!status)
+    status = materialise_is_done(stage, stage_key_digest(images->key), &images->features, &images->done, error);
+  if (!images->done) all->missing += source->rows - images->features.rows;
   return status;
 }
 
-// --- the stage -------------------------------------------------------------------------------------------------------
+static enum status look_at_all(struct everything *all, struct trunk *trunk, struct error *error)
+{
+  struct db *db = stage_db(trunk->stage);
+  const struct config *config = stage_config(trunk->stage);
+  struct datasets datasets;
+  struct tensor_sets copies;
+  struct tensor_set source = {.rows = 0};
+  bool found = false;
+  enum status status = datasets_find(&datasets, db, config, error);
+  for (size_t i = 0; !status && i < datasets.count; i++) {
+    status = resized_of(&source, &datasets.list[i], db, config, error);
+    if (!status) status = look_at(all, trunk, &datasets.list[i], &source, error);
+  }
+  if (status || strcmp(config_text(config, "augment.mode"), "copies") != 0) return status;
+  status = augmented_wanted(&copies, db, config, error);
+  if (!status) status = tensor_set_find(db, NULL, copies.ids[0], &source, &found, error);
+  return status ? status : look_at(all, trunk, NULL, &source, error);
+}
 
-static enum status make_all(struct trunk *trunk, struct error *error)
+// The disk must have room for all that is missing, or nothing is begun.
+static enum status check_all_fit(const struct everything *all, const struct trunk *trunk, struct error *error)
+{
+  size_t missing_sets = 0;
+  for (size_t i = 0; i < all->count; i++) missing_sets += !all->list[i].done;
+  return missing_sets > 1 ? materialise_check_room(trunk->stage, all->missing, row_bytes(trunk), error) : OK;
+}
+
+static enum status make_all(struct trunk *trunk, struct everything *all, struct error *error)
 {
   struct stage *stage = trunk->stage;
-  struct db *db = stage_db(stage);
-  const struct config *config = stage_config(stage);
-  struct datasets datasets;
   struct split_found split;
-  struct tensor_sets copies;
-  struct tensor_set images;
   uint64_t rows = 0;
-  bool found = false;
   char number[STAGE_NUMBER_LIMIT], what[64];
-  enum status status = datasets_find(&datasets, db, config, error);
-  if (!status) status = split_wanted(&split, db, config, error);
+  enum status status = split_wanted(&split, stage_db(stage), stage_config(stage), error);
   if (!status) status = count_values(trunk, error);
-  for (size_t i = 0; !status && i < datasets.count; i++) {
-    status = resized_of(&images, &datasets.list[i], db, config, error);
-    if (!status) status = make_or_find(trunk, &datasets.list[i], &images, split.id, &rows, error);
-  }
-  if (!status && !strcmp(config_text(config, "augment.mode"), "copies")) {
-    status = augmented_wanted(&copies, db, config, error);
-    if (!status) status = tensor_set_find(db, NULL, copies.ids[0], &images, &found, error);
-    if (!status) status = make_or_find(trunk, NULL, &images, split.id, &rows, error);
+  if (!status) status = look_at_all(all, trunk, error);
+  if (!status) status = check_all_fit(all, trunk, error);
+  for (size_t i = 0; !status && i < all->count; i++) {
+    struct images *images = &all->list[i];
+    rows += images->features.rows;
+    if (images->done) {
+      stage_uses_key(stage, images->key);
+      continue;
+    }
+    status = say_why(stage, images->source.dataset, images->key, error);
+    if (!status) status = make_set(trunk, images, split.id, error);
   }
   if (status || trunk->net) return status;
   stage_number(rows, number);
@@ -236,7 +282,7 @@ static enum status make_all(struct trunk *trunk, struct error *error)
 static enum status work(struct stage *stage, struct error *error)
 {
   const struct config *config = stage_config(stage);
-  struct trunk trunk = {.stage = stage};
+  struct trunk trunk = {.stage = stage, .bytes = settings_features_u8(config)};
   stage_subject(stage, config_text(config, "model.name"));
   if (!features_used(config)) {
     bool all = !strcmp(config_text(config, "model.trainable"), "all");
@@ -247,7 +293,9 @@ static enum status work(struct stage *stage, struct error *error)
                        : "train.mixup mixes other images in each epoch");
     return OK;
   }
-  enum status status = make_all(&trunk, error);
+  struct everything all = {.count = 0};
+  enum status status = make_all(&trunk, &all, error);
+  for (size_t i = 0; i < all.count; i++) stage_key_free(all.list[i].key);
   trunk_release(&trunk);
   return status;
 }

@@ -94,6 +94,11 @@ const struct config_key config_keys[] = {
     {"model.start", KEY_TEXT, 0, 0, 0, NULL, "",
      "fine-tuning: a run of this manifest, or a checkpoint's path, whose weights training starts from"},
 
+    {"features.storage", KEY_CHOICE, 0, 0, 0, CHOICES("auto", "bf16", "u8"), "auto",
+     "how features are kept: bf16, which is auto; u8, half the disk, for a small loss (ACCURACY.md)"},
+    {"features.file_mib", KEY_INTEGER, 1, 65536, 0, NULL, "64",
+     "files of features have at most so many MiB: what a killed execution loses is one file"},
+
     {"train.epochs", KEY_INTEGER, 1, 100000, 0, NULL, "10", "passes over the training images"},
     {"train.batch", KEY_INTEGER, 1, 4096, 0, NULL, "64", "images per optimizer step"},
     {"train.optimizer", KEY_CHOICE, 0, 0, 0, CHOICES("adam", "adamw", "sgd"), "adam", "with Keras' defaults"},

@@ -12,6 +12,7 @@
 #include "core/files.h"
 #include "core/mem.h"
 #include "core/rng.h"
+#include "data/feature_rows.h"
 #include "image/pixels.h"
 #include "store/tensorfile.h"
 #include "store/tensors.h"
@@ -37,6 +38,7 @@ struct loader {
   int side;               // of its pictures
   struct tensor_set form; // kind, height, width, channels and dtype of the rows of all sets
   size_t row_bytes;
+  size_t unpacked;      // numbers of a row of features that is kept as bytes; 0: rows are handed out as they are
   struct shard *shards; // of all sources
   size_t shard_count, shard_capacity;
   uint64_t bytes; // in all files
@@ -273,13 +275,18 @@ static enum status find_source(struct loader *loader, struct source *source, str
   if (!features && (set->height != set->width || set->channels != 3 || set->dtype != TENSOR_U8))
     return fail(error, BAD_DATA, "tensor set %" PRId64 " is %dx%dx%d, not square RGB", id, set->height, set->width,
                 set->channels);
-  if (loader->row_bytes && (loader->form.height != set->height || loader->form.channels != set->channels))
+  if (loader->row_bytes && (loader->form.height != set->height || loader->form.channels != set->channels ||
+                            loader->form.dtype != set->dtype))
     return fail(error, BAD_DATA, "tensor set %" PRId64 " has rows of %dx%dx%d, the one before it %dx%dx%d", id,
                 set->height, set->width, set->channels, loader->form.height, loader->form.width, loader->form.channels);
   loader->form = *set;
   loader->side = features ? 0 : set->height;
   loader->row_bytes = tensor_set_row_bytes(set);
-  return OK;
+  if (!features || set->dtype != TENSOR_U8) return OK;
+  loader->unpacked = feature_row_values(loader->row_bytes);
+  return loader->unpacked ? OK
+                          : fail(error, BAD_DATA, "tensor set %" PRId64 " has rows of %zu bytes, as no features have",
+                                 id, loader->row_bytes);
 }
 
 static enum status find_sources(struct loader *loader, struct db *db, const struct loader_options *options,
@@ -428,6 +435,8 @@ static void fetch_alone(const struct loader *loader, uint64_t epoch, size_t inde
     const uint8_t *behind = backdrop_of(loader, &parameters);
     augment_apply(&parameters, source, behind, loader->side, loader->side, pixels);
     if (behind && loader->release_pages) advise(loader, behind, FAULT_BLOCK, MADV_DONTNEED);
+  } else if (loader->unpacked) {
+    feature_row_unpack(source, loader->unpacked, (uint16_t *)(void *)pixels);
   } else {
     memcpy(pixels, source, loader->row_bytes);
   }

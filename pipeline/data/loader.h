@@ -67,8 +67,8 @@ struct loader_mix {
 struct loader_mix loader_mix(const struct loader *loader, uint64_t epoch, size_t index);
 
 // [side, side, 3], or the row of features, of an image as it is seen in `epoch` (from 1): of K copies, copy 1 + (epoch
-// - 1) % K; on the fly, the augmentation of variant `epoch`; mixed with another that is seen likewise. Safe in any
-// thread; does not allocate.
+// - 1) % K; on the fly, the augmentation of variant `epoch`; mixed with another that is seen likewise. Features are
+// bf16, also where the files hold bytes; `pixels` is then aligned to two bytes. Safe in any thread; does not allocate.
 void loader_fetch(const struct loader *loader, uint64_t epoch, size_t index, uint8_t *pixels);
 struct fit_data loader_fit_data(struct loader *loader); // for fit(); valid while the loader is open
 

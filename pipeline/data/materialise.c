@@ -12,9 +12,11 @@
 
 enum { HEADER_ROOM = 4096, PARAMETERS_LIMIT = 2048, ROW_ROOM = 512 };
 
-uint64_t materialise_file_rows(const struct tensor_set *set)
+// The rows of one file.
+static uint64_t file_rows(const struct materialise *plan)
 {
-  uint64_t rows = (MATERIALISE_FILE_LIMIT - HEADER_ROOM) / tensor_set_row_bytes(set);
+  uint64_t bytes = plan->file_bytes ? plan->file_bytes : MATERIALISE_FILE_LIMIT;
+  uint64_t rows = (bytes - HEADER_ROOM) / tensor_set_row_bytes(&plan->set);
   return rows ? rows : 1;
 }
 
@@ -102,7 +104,7 @@ static enum status make_file(struct stage *stage, struct materialise *plan, int 
                              struct error *error)
 {
   struct tensor_set *set = &plan->set;
-  uint64_t first = set->rows, most = materialise_file_rows(set), left = plan->rows - first;
+  uint64_t first = set->rows, most = file_rows(plan), left = plan->rows - first;
   struct tensor_file file = {.ordinal = ordinal, .first_row = first, .rows = left < most ? left : most};
   tensor_file_name(file.path, plan->key, ordinal);
   struct tensor_info tensor = {tensor_set_tensor(set),
@@ -167,20 +169,20 @@ static enum status make_tensor_folder(struct stage *stage, struct error *error)
 }
 
 // A little over the bytes of the rows that are missing: headers, and the manifest's rows.
-static enum status check_room(struct stage *stage, const struct materialise *plan, struct error *error)
+enum status materialise_check_room(struct stage *stage, uint64_t missing, size_t row_bytes, struct error *error)
 {
   struct statvfs system;
   char path[PATH_LIMIT];
-  uint64_t bytes = 0, missing = plan->rows - plan->set.rows;
+  uint64_t bytes = 0;
   enum status status = path_join(path, stage_folder(stage), TENSOR_FOLDER, error);
   if (status) return status;
   if (statvfs(path, &system) < 0) return fail_errno(error, "cannot look at the disk of %s", path);
   uint64_t room = (uint64_t)system.f_bavail * system.f_frsize;
-  bool fits = !__builtin_mul_overflow(missing, tensor_set_row_bytes(&plan->set) + ROW_ROOM, &bytes) && bytes <= room;
+  bool fits = !__builtin_mul_overflow(missing, row_bytes + ROW_ROOM, &bytes) && bytes <= room;
   if (fits) return OK;
   return fail(error, FAILED,
               "%s: %llu rows of %zu bytes need %llu MiB, its disk has %llu MiB free: make room, or use another $(WORK)",
-              path, (unsigned long long)missing, tensor_set_row_bytes(&plan->set), (unsigned long long)bytes >> 20,
+              path, (unsigned long long)missing, row_bytes, (unsigned long long)bytes >> 20,
               (unsigned long long)room >> 20);
 }
 
@@ -192,7 +194,7 @@ enum status materialise(struct stage *stage, struct materialise *plan, struct er
   if (!status) status = tensor_set_begin(stage_db(stage), set, plan->key, plan->parameters, error);
   if (!status) status = keep_finished_files(stage, plan, &ordinal, error);
   if (!status) status = tensor_set_collect(stage_db(stage), stage_folder(stage), plan->key, error);
-  if (!status) status = check_room(stage, plan, error);
+  if (!status) status = materialise_check_room(stage, plan->rows - set->rows, tensor_set_row_bytes(set), error);
   if (status) return status;
   uint64_t kept = set->rows;
   if (kept) {

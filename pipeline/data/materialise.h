@@ -18,6 +18,7 @@ struct materialise {
   const char *file_metadata;    // what the rows are, for whoever opens a file: "stretch, area"
   struct tensor_set set;        // kind, dataset, split, height, width, channels are given; the rest is filled
   uint64_t rows;                // of the whole set
+  uint64_t file_bytes;          // a file has at most so many, or one row; at least a MiB; 0: MATERIALISE_FILE_LIMIT
   void *self;
 
   // The pixels of row `row` (bytes of a row: height * width * channels), in memory of thread `thread` (from
@@ -33,13 +34,13 @@ struct materialise {
   void (*describe)(void *self, uint64_t row, struct tensor_row *out, char *parameters, size_t size);
 };
 
-// The rows of one file of this set.
-uint64_t materialise_file_rows(const struct tensor_set *set);
-
 // Whether the set of this key is done and its files are there. Says what is wrong with one that is not: it will be made
 // again.
 enum status materialise_is_done(struct stage *stage, const char *key, struct tensor_set *set, bool *done,
                                 struct error *error);
+
+// FAILED, saying how much, if the disk has no room for so many rows more.
+enum status materialise_check_room(struct stage *stage, uint64_t missing, size_t row_bytes, struct error *error);
 
 // Makes what is missing. FAILED, before anything is made, if the disk has no room for it. INTERRUPTED keeps the files
 // that are whole. A published file that is not there any more, or not as long as its row says, is made again with all

@@ -32,6 +32,8 @@ enum status run_key(struct stage_key **out, struct db *db, const struct config *
   if (!status) status = key_add_start(key, db, config, error);
   if (!status && strcmp(config_text(config, "model.trainable"), "all") != 0)
     status = stage_key_add_config(key, config, "model.trainable", error);
+  if (!status && features_used(config) && settings_features_u8(config))
+    status = stage_key_add(key, "features.storage", "u8", error);
   if (!status) status = key_add_section(key, "train.", apart, config, error);
   if (!status) status = stage_key_add(key, "train.precision", settings_precision_name(precision), error);
   if (!status) status = stage_key_add_config(key, config, "seed", error);

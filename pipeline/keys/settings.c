@@ -75,6 +75,11 @@ enum net_kernels settings_kernels(const struct config *config)
   return strcmp(name, "onednn") == 0 ? KERNELS_ONEDNN : KERNELS_NATIVE;
 }
 
+bool settings_features_u8(const struct config *config)
+{
+  return !strcmp(config_text(config, "features.storage"), "u8");
+}
+
 static enum optimizer_kind optimizer_kind(const char *name)
 {
   if (!strcmp(name, "sgd")) return OPTIMIZER_SGD;

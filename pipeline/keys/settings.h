@@ -2,6 +2,8 @@
 #ifndef PIPELINE_SETTINGS_H
 #define PIPELINE_SETTINGS_H
 
+#include <stdbool.h>
+
 #include "config/config.h"
 #include "engine/fit.h"
 #include "engine/net.h"
@@ -18,6 +20,9 @@ enum resize_filter settings_resize_filter(const struct config *config);
 enum status settings_precision(const struct config *config, enum net_precision *out, struct error *error);
 const char *settings_precision_name(enum net_precision precision); // "fp32", "bf16"
 enum net_kernels settings_kernels(const struct config *config);
+
+// Whether features are kept as bytes with scales; else as bf16.
+bool settings_features_u8(const struct config *config);
 
 struct optimizer_options settings_optimizer(const struct config *config);
 struct schedule settings_schedule(const struct config *config);

@@ -43,7 +43,7 @@ has() {
   run -1 at "$WORK" train
   has "no features for this configuration: run build/stages/features first"
   run -0 at "$WORK" features
-  has "16 rows of 100352 numbers, 3 MiB on the disk"
+  has "16 rows of 100352 numbers (bf16), 3 MiB on the disk"
   [ "$(ask "SELECT dtype, channels, rows, state FROM tensor_set WHERE kind = 'features'")" = "BF16|100352|16|done" ]
   run -0 at "$WORK" features
   has "up to date: 16 rows of 100352 numbers"
@@ -105,21 +105,77 @@ has() {
   has "epoch 2/2"
 }
 
-@test "a killed execution goes on, to the same bytes" {
-  at "$WORK" features --quiet
-  wanted=$(ask "SELECT sha256 FROM tensor_file JOIN tensor_set t ON t.id = tensor_set WHERE kind = 'features'")
-  for delay in 0.3 1; do
+# What a row holds, whichever file it is in: the data of all files, headers left out, in the order of the rows
+contents() {
+  ask "SELECT path, f.rows * channels * iif(dtype = 'U8', 1, 2) FROM tensor_file f JOIN tensor_set t ON t.id = tensor_set
+    WHERE kind = 'features' ORDER BY t.split IS NOT NULL, f.ordinal" |
+    while IFS='|' read -r path bytes; do tail -c "$bytes" "$WORK/$path"; done | sha256sum
+}
+
+@test "a killed execution goes on, to the same bytes: at any file of two sets, and within one" {
+  copies=(--set augment.mode=copies --set augment.copies=2 --set augment.rotate=10 --set features.file_mib=1)
+  at "$WORK" augment --quiet "${copies[@]}"
+  augmented=$BATS_TEST_TMPDIR/augmented
+  cp -r "$WORK" "$augmented"
+  files="SELECT count(*) FROM tensor_file JOIN tensor_set t ON t.id = tensor_set WHERE kind = 'features'"
+  digests="SELECT group_concat(sha256, ' ') FROM (SELECT f.sha256 FROM tensor_file f JOIN tensor_set t ON t.id = tensor_set
+    WHERE kind = 'features' ORDER BY t.split IS NOT NULL, f.ordinal)"
+  at "$WORK" features --quiet "${copies[@]}"
+  [ "$(ask "$files")" -eq 9 ] # 16 rows and 24, at most 5 in a file
+  wanted=$(ask "$digests") rows=$(contents) on_disk=$(find "$WORK/tensors" -type f | wc -l)
+  for kill_at in 0 1 3 4 6 8; do
     rm -r "$WORK"
-    cp -r "$PREPARED" "$WORK"
-    "$BUILD/stages/features" --manifest "$WORK/manifest.db" --config "$BATS_FILE_TMPDIR/exp.yaml" --quiet 3>&- &
+    cp -r "$augmented" "$WORK"
+    "$BUILD/stages/features" --manifest "$WORK/manifest.db" --config "$BATS_FILE_TMPDIR/exp.yaml" --threads 1 --quiet "${copies[@]}" 3>&- &
     pid=$!
-    sleep $delay
+    while [ "$(ask "$files")" -lt $kill_at ] && kill -0 $pid 2>/dev/null; do :; done
+    sleep 0.02 # into the next file
     kill -KILL $pid 2>/dev/null || true
     wait $pid || true
-    at "$WORK" features --quiet
-    [ "$(ask "SELECT sha256 FROM tensor_file JOIN tensor_set t ON t.id = tensor_set WHERE kind = 'features'")" = "$wanted" ]
-    [ "$(find "$WORK/tensors" -type f | wc -l)" -eq 2 ] # resized and features: nothing left over
+    kept=$(ask "$files")
+    [ "$kept" -ge $kill_at ]
+    run -0 at "$WORK" features "${copies[@]}"
+    if [ "$kept" -eq 1 ]; then has "5 of 16 images"; fi
+    [ "$(ask "$digests")" = "$wanted" ]
+    [ "$(find "$WORK/tensors" -type f | wc -l)" -eq "$on_disk" ] # nothing left over
   done
+  # Files of another size hold the same rows.
+  rm -r "$WORK"
+  cp -r "$augmented" "$WORK"
+  at "$WORK" features --quiet "${copies[@]}" --set features.file_mib=64
+  [ "$(ask "$files")" -eq 2 ]
+  [ "$(contents)" = "$rows" ]
+}
+
+@test "epochs see the copies in turn: those of one copy have one loss, those of another another" {
+  # A rate that changes no weight, and no dropout: an epoch's loss depends on nothing but the copies that it sees.
+  still=(--set augment.mode=copies --set augment.copies=2 --set augment.rotate=20 --set augment.noise=20 --set model.dropout=0
+    --set train.lr=1e-30 --set train.epochs=5 --set train.weight_decay=0)
+  for stage in augment features train; do at "$WORK" $stage --quiet "${still[@]}"; done
+  [ "$(ask "SELECT count(*) FROM epoch")" -eq 5 ]
+  [ "$(ask "SELECT group_concat(epoch) FROM epoch WHERE abs(train_loss - (SELECT train_loss FROM epoch WHERE epoch = 1)) < 1e-5")" = "1,3,5" ]
+  [ "$(ask "SELECT group_concat(epoch) FROM epoch WHERE abs(train_loss - (SELECT train_loss FROM epoch WHERE epoch = 2)) < 1e-5")" = "2,4" ]
+}
+
+@test "features kept as bytes: half the disk, another key, trained on and judged" {
+  at "$WORK" features --quiet
+  run -0 at "$WORK" features --set features.storage=u8
+  has "features.storage"
+  has "16 rows of 100352 numbers (u8), 1 MiB"
+  [ "$(ask "SELECT dtype, channels FROM tensor_set WHERE kind = 'features' ORDER BY id DESC LIMIT 1")" = "U8|101920" ]
+  run -0 at "$WORK" features --set features.storage=auto
+  has "up to date"
+  run -0 at "$WORK" train --set features.storage=u8
+  has "epoch 2/2"
+  run -0 at "$WORK" evaluate --set features.storage=u8
+  [ "$(ask "SELECT value FROM metric WHERE part = 'val' AND name = 'accuracy'")" = "$(ask "SELECT best_val_accuracy FROM run")" ]
+  # What it changes is small, and it is another run.
+  at "$WORK" train --quiet
+  [ "$(ask "SELECT count(DISTINCT key) FROM run")" -eq 2 ]
+  [ "$(ask "SELECT count(*) FROM epoch a JOIN epoch b ON a.epoch = b.epoch AND a.run < b.run
+    WHERE a.epoch = 1 AND abs(a.train_loss - b.train_loss) < 0.05 * b.train_loss AND a.train_loss <> b.train_loss")" -eq 1 ]
+  run -2 at "$WORK" features --set features.storage=f16
+  has "auto, bf16 or u8"
 }
 
 @test "a disk too small, weights that are gone or changed: told before anything is made" {
@@ -128,6 +184,15 @@ has() {
       cp "$2"/* "$1/tensors" && "$BUILD/stages/features" --manifest "$1/manifest.db" --config "$3"' sh \
       "$WORK" "$BATS_TEST_TMPDIR/kept" "$BATS_FILE_TMPDIR/exp.yaml"
     has "16 rows of 200704 bytes need 3 MiB, its disk has 1 MiB free"
+  fi
+  if unshare -rm true 2>/dev/null; then # each of two sets would fit, both do not
+    copies=(--set augment.mode=copies --set augment.copies=1 --set augment.rotate=10)
+    at "$WORK" augment --quiet "${copies[@]}"
+    run -1 unshare -rm sh -c 'mkdir "$2" && cp "$1"/tensors/* "$2" && mount -t tmpfs -o size=9m tmpfs "$1/tensors" &&
+      cp "$2"/* "$1/tensors" && manifest=$1/manifest.db config=$3 && shift 3 &&
+      "$BUILD/stages/features" --manifest "$manifest" --config "$config" "$@"' sh \
+      "$WORK" "$BATS_TEST_TMPDIR/kept_too" "$BATS_FILE_TMPDIR/exp.yaml" "${copies[@]}"
+    has "28 rows of 200704 bytes need 5 MiB, its disk has"
   fi
   file=$WORK/$(ask "SELECT path FROM weights")
   chmod u+w "$file"
