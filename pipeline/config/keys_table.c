@@ -120,6 +120,8 @@ const struct config_key config_keys[] = {
      "alpha: each image is mixed with another, shares from Beta(alpha, alpha)"},
     {"train.ema", KEY_REAL, 0, 0.99999, 0, NULL, "0",
      "decay of an average of the weights, which is then what is validated and kept as best"},
+    {"train.centralize", KEY_FLAG, 0, 0, 0, NULL, "false",
+     "each kernel's gradient without its mean over the inputs: starts at rates where training otherwise never would"},
     {"train.precision", KEY_CHOICE, 0, 0, 0, CHOICES("auto", "fp32", "bf16"), "auto",
      "auto: bf16 where the CPU has it"},
     {"train.kernels", KEY_CHOICE, 0, 0, 0, CHOICES("native", "onednn", "reference"), "native",

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "core/mem.h"
+#include "engine/centralize.h"
 #include "engine/native.h"
 
 enum { BLOCK = 4096, SLOTS = 3, AT_ONCE = 8 }; // elements that one thread updates at a time
@@ -72,6 +73,9 @@ enum status optimizer_new(struct optimizer **out, struct net *net, const struct 
   status = mem_zeroed((void **)&optimizer->states, optimizer->count, sizeof *optimizer->states, "an optimizer", error);
   for (size_t i = 0; !status && i < optimizer->count; i++) {
     const struct parameter *parameter = net_parameter(net, i);
+    if (options->centralize && net_pieces_of(net, i).count > 0)
+      status =
+          fail(error, BAD_USAGE, "the gradient of %s is made in pieces: it cannot be centralized", parameter->name);
     for (int slot = 0; !status && parameter->trainable && slot < optimizer_slots(optimizer); slot++)
       status = mem_aligned((void **)&optimizer->states[i].slots[slot], parameter->count, sizeof(float),
                            "optimizer state", error);
@@ -221,6 +225,8 @@ enum status optimizer_step(struct optimizer *optimizer, uint64_t step, float lr,
   if (threads > net_threads(optimizer->net)) threads = net_threads(optimizer->net); // those that have scratch
   enum status status = check_gradients(optimizer, step, threads, error);
   if (status) return status;
+  for (size_t p = 0; optimizer->options.centralize && p < optimizer->count; p++)
+    if (optimizer->states[p].slots[0]) centralize_gradient(net_parameter(optimizer->net, p), threads);
   size_t bad = SIZE_MAX;
 #pragma omp parallel for schedule(dynamic, AT_ONCE) num_threads(threads) reduction(min : bad)
   for (size_t b = 0; b < optimizer->block_count; b++) {

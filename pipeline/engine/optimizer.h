@@ -3,6 +3,7 @@
 #ifndef ENGINE_OPTIMIZER_H
 #define ENGINE_OPTIMIZER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "core/status.h"
@@ -16,10 +17,12 @@ struct optimizer_options {
   float beta1, beta2, epsilon; // Adam, AdamW
   float weight_decay;          // SGD, Adam: added to the gradient (L2); AdamW: decoupled. Kernels only, not biases.
   float ema;                   // decay of an exponential moving average of the weights (Polyak averaging); 0: none
+  bool centralize;             // first takes from each kernel's gradient its mean over the inputs (engine/centralize.h)
 };
 
 struct optimizer;
 
+// BAD_USAGE for centralize where the net gives a gradient in pieces (net_options.pieces).
 enum status optimizer_new(struct optimizer **out, struct net *net, const struct optimizer_options *options,
                           struct error *error);
 void optimizer_free(struct optimizer *optimizer);

@@ -96,6 +96,7 @@ struct optimizer_options settings_optimizer(const struct config *config)
       .epsilon = real(config, "train.epsilon"),
       .weight_decay = real(config, "train.weight_decay"),
       .ema = real(config, "train.ema"),
+      .centralize = config_flag(config, "train.centralize"),
   };
 }
 

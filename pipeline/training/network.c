@@ -37,7 +37,7 @@ enum status network_open(struct network *out, struct db *db, const struct config
       .threads = options->threads,
       .batch = (int)config_integer(config, "train.batch"),
       .training = options->training,
-      .pieces = options->training,
+      .pieces = options->training && !config_flag(config, "train.centralize"), // whose mean needs the whole gradient
       .seed = (uint64_t)config_integer(config, "seed"),
   };
   struct model_options what = {.name = model};

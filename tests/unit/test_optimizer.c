@@ -148,6 +148,41 @@ static void averages_follow_the_weights(void **state)
   net_free(net);
 }
 
+// Plain gradient descent shows the gradient that is left: the weights' change has no mean over a unit's inputs, and is
+// otherwise the gradient's; a bias moves as before.
+static void centralized_gradients_have_no_mean_over_inputs(void **state)
+{
+  (void)state;
+  for (int threads = 1; threads <= 3; threads++) {
+    struct error error = {0};
+    struct net *net = make_net();
+    struct optimizer *optimizer = NULL;
+    const struct optimizer_options options = {.kind = OPTIMIZER_SGD, .centralize = true};
+    assert_int_equal(optimizer_new(&optimizer, net, &options, &error), OK);
+    make_gradients(net, 7);
+    const struct parameter *kernel = net_parameter(net, 0), *bias = net_parameter(net, 1);
+    size_t rows = kernel->count / UNITS;
+    float *before = malloc(kernel->count * sizeof *before), *gradient = malloc(kernel->count * sizeof *gradient);
+    assert_true(before && gradient);
+    memcpy(before, kernel->value, kernel->count * sizeof *before);
+    memcpy(gradient, kernel->gradient, kernel->count * sizeof *gradient);
+    float bias_before = bias->value[1], bias_gradient = bias->gradient[1];
+    assert_int_equal(optimizer_step(optimizer, 1, 0.5f, threads, &error), OK);
+    for (size_t unit = 0; unit < UNITS; unit++) {
+      double mean = 0;
+      for (size_t i = unit; i < kernel->count; i += UNITS) mean += (double)gradient[i] / (double)rows;
+      assert_true(fabs(mean) > 1e-4); // or nothing would be tested
+      for (size_t i = unit; i < kernel->count; i += UNITS)
+        assert_true(fabs((double)(kernel->value[i] - before[i]) + 0.5 * ((double)gradient[i] - mean)) < 1e-5);
+    }
+    assert_true(fabs((double)(bias->value[1] - bias_before) + 0.5 * (double)bias_gradient) < 1e-6);
+    free(before);
+    free(gradient);
+    optimizer_free(optimizer);
+    net_free(net);
+  }
+}
+
 static void a_gradient_that_is_not_finite_changes_nothing(void **state)
 {
   (void)state;
@@ -201,8 +236,11 @@ static void threads_do_not_change_a_bit(void **state)
 int main(void)
 {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(every_kind_follows_its_paper), cmocka_unit_test(slots_have_names),
-      cmocka_unit_test(averages_follow_the_weights),  cmocka_unit_test(a_gradient_that_is_not_finite_changes_nothing),
+      cmocka_unit_test(every_kind_follows_its_paper),
+      cmocka_unit_test(slots_have_names),
+      cmocka_unit_test(averages_follow_the_weights),
+      cmocka_unit_test(centralized_gradients_have_no_mean_over_inputs),
+      cmocka_unit_test(a_gradient_that_is_not_finite_changes_nothing),
       cmocka_unit_test(threads_do_not_change_a_bit),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
