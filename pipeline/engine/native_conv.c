@@ -255,6 +255,7 @@ enum status native_conv(struct op **out, const struct op_context *context, const
   conv->op.lane_floats = conv->kernel_count + filters;
   conv->op.backward_reads_x = true;
   conv->op.backward_reads_y = spec->relu;
+  conv->op.sparse_dx = w->stride > w->size;
   plan_strips(conv);
   plan_scratch(conv, context);
   size_t bytes = conv->k->packed_bytes(size, size * channels, filters);

@@ -92,6 +92,20 @@ static enum status lower_layers(struct net *net, struct error *error)
   return status;
 }
 
+// Of two steps in a row that read the same map, the one with a sparse gradient goes first. Backward it then comes last,
+// and adds to what the other has written instead of clearing the map for it.
+static void order_readers(struct net *net)
+{
+  for (size_t s = 0; s + 1 < net->step_count; s++) {
+    struct step *step = &net->steps[s], *next = step + 1;
+    bool together = step->inputs[0] == next->inputs[0] && next->input_count == 1 && next->output != step->output;
+    if (!together || step->op->sparse_dx || !next->op->sparse_dx) continue;
+    const struct step later = *step;
+    *step = *next;
+    *next = later;
+  }
+}
+
 static enum status allocate(struct net *net, struct error *error)
 {
   enum status status = OK;
@@ -166,6 +180,7 @@ enum status net_plan(struct net *net, const struct net_options *options, struct 
   status = lower_layers(net, error);
   omp_set_num_threads(threads_before);
   if (status) return status;
+  order_readers(net);
   const struct layer *output = net->layers[net->layer_count - 1];
   net->logits = output->value;
   net->classes = output->shape.c;

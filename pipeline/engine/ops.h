@@ -106,6 +106,7 @@ struct op {
   bool backward_reads_x, backward_reads_y;
   bool batch_reads_x, batch_reads_dy; // by batch_lane and batch_gradient
   size_t pieces, piece_floats;        // of the gradient; 0: it is made whole
+  bool sparse_dx;                     // dx is zero at most pixels: cheap to add to another gradient, dear to write
 };
 
 // What makers need to know about the net.
