@@ -131,7 +131,7 @@ $(BUILD)/pipeline/synth/post.c.o $(BUILD)/pipeline/synth/room.c.o $(BUILD)/pipel
 ifeq ($(MACHINE),x86_64)
 $(BUILD)/%_avx2.c.o $(BUILD)/checked/%_avx2.c.tidy: CFLAGS += -mavx2 -mfma
 $(BUILD)/%_avx512.c.o $(BUILD)/checked/%_avx512.c.tidy: CFLAGS += -mavx512f -mavx512bw -mavx512dq -mavx512vl -mfma
-$(BUILD)/%/bf16_avx512.c.o $(BUILD)/checked/%/bf16_avx512.c.tidy: CFLAGS += -mavx512bf16
+$(BUILD)/%/bf16_avx512.c.o $(BUILD)/checked/%/bf16_avx512.c.tidy: CFLAGS += -mavx512bf16 -mavx512vbmi2
 endif
 
 # SQL text becomes a string in a generated header: tables and views travel inside the programs.

@@ -8,8 +8,7 @@
 //                            dx of rows r-1 and r = depthwise of e with the kernel turned by 180 degrees
 //
 // Behind a pool three of four values of g are zeros, in no order that a dense product could skip. Where the kernels
-// can, g is never written out then: both products visit the winners of the windows alone, in fp32 (kernels.h,
-// `winners`).
+// can, g is never written out then: both products visit the winners of the windows alone (kernels.h, `winners`).
 //
 // The depthwise kernels make two rows at a time; where the map has one of them only, the other goes to (or is) a row
 // that nobody reads (or zeros).
@@ -31,8 +30,7 @@ struct separable_op {
   void *kernel, *turned;                // depthwise, packed; turned by 180 degrees
   float *turning;                       // [9, C], before packing
   void *forward, *backward;             // the 1x1 kernel, packed
-  bool winners;                         // backward visits the winners alone; its lane holds W's gradient turned round
-  float *rows;                          // W turned round for that: [F + 1, C], the last row zeros
+  bool winners;                         // backward visits the winners alone; `backward` and the lane are in its order
   unsigned char *zeros;                 // a row beside x
   size_t g_at, ring_at, row_at, zip_at; // in scratch, behind d
 };
@@ -45,15 +43,8 @@ static void separable_free(struct op *op)
   free(s->turning);
   free(s->forward);
   free(s->backward);
-  free(s->rows);
   free(s->zeros);
   free(s);
-}
-
-static void turn(size_t rows, size_t columns, const float *from, float *to) // [rows, columns] to [columns, rows]
-{
-  for (size_t i = 0; i < rows; i++)
-    for (size_t j = 0; j < columns; j++) to[j * rows + i] = from[i * columns + j];
 }
 
 static void separable_pack(struct op *op, float *const values[OP_PARAMETERS])
@@ -67,7 +58,7 @@ static void separable_pack(struct op *op, float *const values[OP_PARAMETERS])
     memcpy(s->turning + tap * c, values[0] + (TAPS - 1 - tap) * c, c * sizeof(float));
   s->k->depthwise_pack(c, s->turning, s->turned);
   if (s->winners)
-    turn(c, f, values[1], s->rows);
+    s->k->winners_pack(c, f, values[1], s->backward);
   else
     s->k->pack(1, f, c, values[1], 1, f, NULL, s->backward);
 }
@@ -175,16 +166,14 @@ static void winners_backward(const struct separable_op *s, const struct op_run *
 {
   size_t windows = s->width / 2, c = s->channels, f = s->filters, at = (size_t)(first / PAIR) * windows * f;
   size_t bytes = at * dtype_size(s->k->dtype);
-  unsigned char *d = run->scratch;
-  float *values = (float *)(void *)(d + s->g_at);
-  uint32_t *places = (uint32_t *)(void *)((unsigned char *)values + native_aligned(windows * f * sizeof *values));
+  unsigned char *d = run->scratch, *winners = d + s->g_at;
   float *pointwise = run->lane + TAPS * c, *bias = pointwise + c * f;
   const uint8_t *which = (uint8_t *)run->saved + at;
   depthwise_rows(s, run->x[0], first, d);
   s->k->winners(windows, c, f, (unsigned char *)run->dy + bytes, (unsigned char *)run->y + bytes, which, s->spec.relu,
-                values, places, bias);
-  s->k->winners_transposed(windows, c, f, values, places, d, pointwise);
-  s->k->winners_product(windows, c, f, values, which, s->rows, ring_row(s, run, first));
+                winners, bias);
+  s->k->winners_transposed(windows, c, f, winners, which, d, pointwise);
+  s->k->winners_product(windows, c, f, winners, which, s->backward, ring_row(s, run, first));
 }
 
 static void separable_backward(const struct op *op, const struct op_run *run)
@@ -206,7 +195,7 @@ static void separable_gradient(const struct op *op, float *sum, float *const gra
   size_t depthwise = TAPS * s->channels, pointwise = s->channels * s->filters;
   memcpy(gradients[0], sum, depthwise * sizeof *sum);
   if (s->winners)
-    turn(s->filters, s->channels, sum + depthwise, gradients[1]);
+    s->k->winners_unpack(s->channels, s->filters, sum + depthwise, gradients[1]);
   else
     memcpy(gradients[1], sum + depthwise, pointwise * sizeof *sum);
   memcpy(gradients[2], sum + depthwise + pointwise, s->filters * sizeof *sum);
@@ -238,8 +227,7 @@ static void plan_scratch(struct separable_op *s, bool training)
   size_t ring = native_aligned(RING * s->x_row), places = native_aligned(s->width / 2 * s->filters);
   size_t row = native_aligned(PAIR * s->x_row), g = native_aligned(PAIR * s->y_row);
   s->g_at = row;
-  if (s->winners)
-    g = larger(g, 2 * native_aligned(s->width / 2 * s->filters * sizeof(float))); // a value and a place for each
+  if (s->winners) g = larger(g, native_aligned(s->k->winners_bytes(s->width / 2, s->filters)));
   s->ring_at = s->g_at + g;
   s->row_at = s->ring_at + (training ? ring : 0);
   s->zip_at = s->row_at + (training ? larger(row, places) : places);
@@ -252,17 +240,16 @@ static enum status allocate(struct separable_op *s, bool training, struct error 
 {
   size_t taps = TAPS * s->channels, kernel = s->k->depthwise_bytes(s->channels);
   size_t forward = s->k->packed_bytes(1, s->channels, s->filters);
-  size_t backward = s->k->packed_bytes(1, s->filters, s->channels);
-  size_t rows = (s->filters + 1) * s->channels;
+  size_t backward =
+      s->winners ? s->k->winners_packed_bytes(s->channels, s->filters) : s->k->packed_bytes(1, s->filters, s->channels);
   s->op.own_bytes = kernel + forward + s->x_row;
   enum status status = mem_aligned(&s->kernel, kernel, 1, "weights", error);
   if (!status) status = mem_aligned(&s->forward, forward, 1, "packed weights", error);
   if (!status) status = mem_aligned((void **)&s->zeros, s->x_row, 1, "a row of zeros", error);
   if (!training || status) return status;
-  s->op.own_bytes += kernel + taps * sizeof(float) + (s->winners ? rows * sizeof(float) : backward);
+  s->op.own_bytes += kernel + taps * sizeof(float) + backward;
   status = mem_aligned(&s->turned, kernel, 1, "weights", error);
   if (!status) status = mem_aligned((void **)&s->turning, taps, sizeof(float), "weights", error);
-  if (!status && s->winners) return mem_aligned((void **)&s->rows, rows, sizeof(float), "weights", error);
   if (!status) status = mem_aligned(&s->backward, backward, 1, "packed weights", error);
   return status;
 }

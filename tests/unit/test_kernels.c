@@ -265,20 +265,22 @@ static void check_pool(const struct kernels *kernels, struct rng *rng)
 // Against the same sums over an unpooled gradient.
 static void check_winners(const struct kernels *kernels, struct rng *rng)
 {
-  size_t w = 1 + rng_below(rng, 40), n = 1 + rng_below(rng, WINNER_FILTERS);
+  size_t w = 1 + rng_below(rng, 70), n = 1 + rng_below(rng, WINNER_FILTERS);
   size_t k = kernels->winner_channels * (1 + rng_below(rng, 9));
   struct map gradient = map_new(kernels->dtype, w * n, rng), pooled = map_new(kernels->dtype, w * n, rng);
-  struct map a = map_new(kernels->dtype, 4 * w * k, rng), kernel = map_new(DTYPE_F32, (n + 1) * k, rng);
-  struct map sum = map_new(DTYPE_F32, n * k, rng), bias = map_new(DTYPE_F32, n, rng);
-  struct map out = map_new(kernels->dtype, 4 * w * k, NULL), values = map_new(DTYPE_F32, w * n, NULL);
-  uint32_t *places = calloc(w * n, sizeof *places);
+  struct map a = map_new(kernels->dtype, 4 * w * k, rng), kernel = map_new(DTYPE_F32, k * n, rng);
+  struct map sum = map_new(DTYPE_F32, k * n, NULL), bias = map_new(DTYPE_F32, n, rng);
+  struct map out = map_new(kernels->dtype, 4 * w * k, NULL), kernel_gradient = map_new(DTYPE_F32, k * n, NULL);
+  void *winners = malloc(kernels->winners_bytes(w, n)), *packed = malloc(kernels->winners_packed_bytes(k, n));
   uint8_t *which = calloc(w * n, 1);
   double *product = calloc(4 * w * k, sizeof *product);
   for (size_t i = 0; i < w * n; i++) which[i] = (uint8_t)rng_below(rng, 4);
-  memset((float *)kernel.elements + n * k, 0, k * sizeof(float));
-  kernels->winners(w, k, n, gradient.elements, pooled.elements, which, true, values.elements, places, bias.elements);
-  kernels->winners_transposed(w, k, n, values.elements, places, a.elements, sum.elements);
-  kernels->winners_product(w, k, n, values.elements, which, kernel.elements, out.elements);
+  kernels->winners_pack(k, n, kernel.floats, packed);
+  kernels->winners(w, k, n, gradient.elements, pooled.elements, which, true, winners, bias.elements);
+  for (int twice = 0; twice < 2; twice++)
+    kernels->winners_transposed(w, k, n, winners, which, a.elements, sum.elements);
+  kernels->winners_unpack(k, n, sum.elements, kernel_gradient.elements);
+  kernels->winners_product(w, k, n, winners, which, packed, out.elements);
   for (size_t f = 0; f < n; f++) {
     double column = bias.floats[f];
     for (size_t x = 0; x < w; x++) {
@@ -287,17 +289,17 @@ static void check_winners(const struct kernels *kernels, struct rng *rng)
       size_t pixel = which[x * n + f] / 2 * 2 * w + 2 * x + which[x * n + f] % 2;
       column += value;
       for (size_t c = 0; c < k; c++) {
-        product[pixel * k + c] += value * kernel.floats[f * k + c];
-        sum.floats[f * k + c] += (float)(value * a.floats[pixel * k + c]);
+        product[pixel * k + c] += value * rounded(kernels->dtype, kernel.floats[c * n + f]);
+        kernel_gradient.floats[c * n + f] += (float)(2 * value * a.floats[pixel * k + c]);
       }
     }
     assert_near(kernels, column, map_at(&bias, f));
   }
-  for (size_t i = 0; i < n * k; i++) assert_near(kernels, sum.floats[i], map_at(&sum, i));
+  for (size_t i = 0; i < k * n; i++) assert_near(kernels, kernel_gradient.floats[i], map_at(&kernel_gradient, i));
   for (size_t i = 0; i < 4 * w * k; i++) assert_near(kernels, product[i], map_at(&out, i));
-  free(places), free(which), free(product);
+  free(winners), free(packed), free(which), free(product);
   map_free(&gradient), map_free(&pooled), map_free(&a), map_free(&kernel);
-  map_free(&sum), map_free(&bias), map_free(&out), map_free(&values);
+  map_free(&sum), map_free(&bias), map_free(&out), map_free(&kernel_gradient);
 }
 
 static void check_elements(const struct kernels *kernels, struct rng *rng)

@@ -81,17 +81,22 @@ struct kernels {
                  void *top, void *bottom);
 
   // Backward through y = pool(ReLU(A * kernel + bias)), two rows of 2w pixels at a time, without unpooling: of the four
-  // pixels of a window one has a gradient, for each of n <= WINNER_FILTERS filters another. k is a multiple of
-  // `winner_channels`. First, values[w, n]: the gradient of each winner, zero where the pooled value is not positive if
-  // relu; places[w, n]: where its row of A[4w, k] begins, in elements; bias[n] += the sum of its values.
+  // pixels of a window one has a gradient, for each of n <= WINNER_FILTERS filters another. A is [4w, k], k a multiple
+  // of `winner_channels`; the kernel is [k, n].
   size_t winner_channels;
+  size_t (*winners_packed_bytes)(size_t k, size_t n);
+  void (*winners_pack)(size_t k, size_t n, const float *kernel, void *packed); // for winners_product
+  // First, into winners_bytes(w, n) bytes: what gradient each winner has, none where the pooled value is not positive
+  // if relu. bias[n] += the sum of its gradients.
+  size_t (*winners_bytes)(size_t w, size_t n);
   void (*winners)(size_t w, size_t k, size_t n, const void *gradient, const void *pooled, const uint8_t *which,
-                  bool relu, float *values, uint32_t *places, float *bias);
-  // sum[n, k] += the gradient of the kernel turned round, from A[4w, k].
-  void (*winners_transposed)(size_t w, size_t k, size_t n, const float *values, const uint32_t *places, const void *a,
+                  bool relu, void *winners, float *bias);
+  // sum[k * n] += the gradient of the kernel, in an order of its own, which winners_unpack undoes.
+  void (*winners_transposed)(size_t w, size_t k, size_t n, const void *winners, const uint8_t *which, const void *a,
                              float *sum);
-  // out[4w, k] = the gradient of A, from the kernel turned round: [n, k] and a row of zeros behind it, in fp32.
-  void (*winners_product)(size_t w, size_t k, size_t n, const float *values, const uint8_t *which, const float *kernel,
+  void (*winners_unpack)(size_t k, size_t n, const float *sum, float *gradient);
+  // out[4w, k] = the gradient of A.
+  void (*winners_product)(size_t w, size_t k, size_t n, const void *winners, const uint8_t *which, const void *packed,
                           void *out);
 
   // out = a + b, times 1 / (1 - rate) where mask is 255 and 0 where it is 0 (mask NULL: the sum). b may be NULL.

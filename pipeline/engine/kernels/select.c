@@ -19,7 +19,7 @@ static bool has_avx512(void)
 
 static bool has_avx512_bf16(void)
 {
-  return has_avx512() && __builtin_cpu_supports("avx512bf16");
+  return has_avx512() && __builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512vbmi2");
 }
 #endif
 
