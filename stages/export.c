@@ -14,12 +14,14 @@
 #include "store/tensorfile.h"
 #include "store/weights.h"
 #include "weights/export.h"
+#include "weights/import.h"
 #include "weights/layout.h"
 
 struct exporting {
   struct stage *stage;
   const char *to;
   bool keras, trunk;
+  bool late_stride; // model.variant v1.5
   struct run_found run;
   struct tensorfile *file,
       *initial; // the run's weights; what it started from, where a part of that was frozen and is not in them
@@ -47,6 +49,22 @@ static enum status read_options(struct exporting *exporting, struct error *error
               exporting->to);
 }
 
+// What the run was trained as.
+static enum status read_variant(struct exporting *exporting, const char *folder, struct error *error)
+{
+  struct config *config = NULL;
+  char args[PATH_LIMIT];
+  enum status status = path_join(args, folder, "args.yaml", error);
+  if (!status) status = config_load(&config, args, NULL, 0, error);
+  if (!status) exporting->late_stride = !strcmp(config_text(config, "model.variant"), "v1.5");
+  config_free(config);
+  if (status || !exporting->late_stride || !exporting->keras) return status;
+  return fail(error, BAD_USAGE,
+              "--to %s: run %s is of model.variant v1.5, and Keras' ResNet50 would make other features of its weights; "
+              "allowed: .safetensors",
+              exporting->to, exporting->run.name);
+}
+
 static enum status open_best(struct exporting *exporting, struct error *error)
 {
   const struct run_found *run = &exporting->run;
@@ -55,6 +73,7 @@ static enum status open_best(struct exporting *exporting, struct error *error)
     return fail(error, BAD_DATA, "run %s is %s, not done: run build/stages/train again", run->name, run->state);
   enum status status = path_join(runs, stage_folder(exporting->stage), RUN_FOLDER, error);
   if (!status) status = path_join(folder, runs, run->name, error);
+  if (!status) status = read_variant(exporting, folder, error);
   if (!status) status = path_join(path, folder, "weights/best.safetensors", error);
   return status ? status : tensorfile_open(&exporting->file, path, error);
 }
@@ -134,7 +153,8 @@ static enum status list_tensors(struct exporting *exporting, struct error *error
 static enum status write_file(struct exporting *exporting, struct error *error)
 {
   if (exporting->keras) return export_keras(exporting->to, exporting->tensors, exporting->count, error);
-  return export_safetensors(exporting->to, exporting->tensors, exporting->count, error);
+  return export_safetensors(exporting->to, exporting->tensors, exporting->count,
+                            exporting->late_stride ? IMPORT_TORCH : IMPORT_CAFFE, error);
 }
 
 static enum status say_result(const struct exporting *exporting, struct error *error)

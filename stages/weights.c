@@ -161,8 +161,8 @@ static enum status record(struct stage *stage, const struct stage_key *key, cons
                                         .ignored = pair(file, "ignored")};
   status = weights_insert(stage_db(stage), &source, row, error);
   if (!status)
-    stage_say(stage, "weights: %s, names of %s%s%s", source.format, source.naming,
-              source.ignored[0] ? "; not used: " : "", source.ignored);
+    stage_say(stage, "weights: %s, names of %s, preprocessing %s%s%s", source.format, source.naming,
+              source.preprocessing, source.ignored[0] ? "; not used: " : "", source.ignored);
   tensorfile_close(file);
   return status;
 }
@@ -176,7 +176,12 @@ static enum status import(struct stage *stage, const struct stage_key *key, cons
   if (!status) status = folder_make(folder, error);
   if (!status) status = path_join(target, stage_folder(stage), row->path, error);
   if (!status) status = child_path(program, "helpers", "import_weights", error);
-  const struct import_options options = {.source = choice->place, .target = target, .width = LAYOUT_WIDTH};
+  const struct import_options options = {
+      .source = choice->place,
+      .target = target,
+      .width = LAYOUT_WIDTH,
+      .stride_on_3x3 = !strcmp(config_text(stage_config(stage), "model.variant"), "v1.5"),
+  };
   if (!status) status = import_apart(&options, program, stopped, stage, error);
   return status ? status : record(stage, key, target, sha256, bytes, row, error);
 }
@@ -213,7 +218,7 @@ static enum status work(struct stage *stage, struct error *error)
 {
   const struct config *config = stage_config(stage);
   const char *model = config_text(config, "model.name");
-  char wanted[WEIGHTS_WANTED_LIMIT];
+  char wanted[WEIGHTS_WANTED_LIMIT], whose[WEIGHTS_MODEL_LIMIT];
   struct choice choice = {0};
   struct weights_row row = {0};
   stage_subject(stage, model);
@@ -228,7 +233,8 @@ static enum status work(struct stage *stage, struct error *error)
   if (status) return status;
   config_value_text(config, "model.weights", wanted, sizeof wanted);
   stage_say(stage, "weights: %s%s%s", choice.item, choice.place[0] ? " from " : "", choice.place);
-  return weights_choose(stage_db(stage), model, wanted, choice.item, choice.place, row.id, error);
+  weights_model(config, whose);
+  return weights_choose(stage_db(stage), whose, wanted, choice.item, choice.place, row.id, error);
 }
 
 int main(int argc, char **argv)

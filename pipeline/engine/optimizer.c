@@ -198,12 +198,21 @@ static enum status check_gradients(const struct optimizer *optimizer, uint64_t s
               net_parameter(optimizer->net, bad)->name);
 }
 
+// The share of the rate that a parameter takes. Inputs are counted as Keras' fans are: all axes but the last.
+static float rate_share(const struct optimizer_options *options, const struct parameter *parameter)
+{
+  if (!options->lr_inputs || options->kind == OPTIMIZER_SGD || parameter->rank < 2) return 1;
+  size_t inputs = parameter->count / (size_t)parameter->shape[parameter->rank - 1];
+  return inputs > (size_t)options->lr_inputs ? (float)options->lr_inputs / (float)inputs : 1;
+}
+
 // Returns whether the new weights are finite.
 static bool update_block(const struct optimizer *optimizer, const struct block *block, uint64_t step, float lr)
 {
   const struct parameter *parameter = net_parameter(optimizer->net, block->parameter);
   const struct state *state = &optimizer->states[block->parameter];
-  struct update update = update_of(&optimizer->options, step, lr, parameter->rank > 1);
+  float rate = lr * rate_share(&optimizer->options, parameter);
+  struct update update = update_of(&optimizer->options, step, rate, parameter->rank > 1);
   float *w = parameter->value + block->first;
   const float *g = gradient_of(optimizer, block);
   bool finite = true;

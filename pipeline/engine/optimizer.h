@@ -18,6 +18,11 @@ struct optimizer_options {
   float weight_decay;          // SGD, Adam: added to the gradient (L2); AdamW: decoupled. Kernels only, not biases.
   float ema;                   // decay of an exponential moving average of the weights (Polyak averaging); 0: none
   bool centralize;             // first takes from each kernel's gradient its mean over the inputs (engine/centralize.h)
+  // A step of Adam moves every weight of a kernel by about the rate, and what they make of inputs that go the same way
+  // by the rate times their number: a kernel with more than `lr_inputs` inputs takes lr * lr_inputs / inputs (Yang et
+  // al., "Tensor programs V: tuning large neural networks via zero-shot hyperparameter transfer", 2022). 0: all take
+  // lr.
+  int lr_inputs;
 };
 
 struct optimizer;

@@ -22,7 +22,7 @@ static enum status begin(struct stage_key **out, struct db *db, const struct con
   for (size_t i = 0; !status && i < sizeof keys / sizeof *keys; i++)
     status = stage_key_add_config(*out, config, keys[i], error);
   if (!status) status = stage_key_add(*out, "train.precision", settings_precision_name(precision), error);
-  // What there was before there was a choice has no such pair.
+  if (!status) status = key_add_variant(*out, config, error);
   if (!status && settings_features_u8(config)) status = stage_key_add(*out, "features.storage", "u8", error);
   if (!status) status = weights_wanted(&weights, db, config, error);
   if (status) return status;

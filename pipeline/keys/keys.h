@@ -104,7 +104,9 @@ bool features_used(const struct config *config);
 enum status features_wanted(struct tensor_sets *out, bool augmented, struct db *db, const struct config *config,
                             struct error *error);
 // The weights to start from; out->id is 0 where the list came to none.
-enum { WEIGHTS_WANTED_LIMIT = 2048 };               // of model.weights as text
+enum { WEIGHTS_WANTED_LIMIT = 2048 }; // of model.weights as text
+enum { WEIGHTS_MODEL_LIMIT = 64 };
+void weights_model(const struct config *config, char out[WEIGHTS_MODEL_LIMIT]); // "resnet50", "resnet50 v1.5"
 bool weights_are_none(const struct config *config); // model.weights is [none]: nothing to look up
 enum status weights_wanted(struct weights_row *out, struct db *db, const struct config *config, struct error *error);
 // What model.start names: another run's best weights, or a checkpoint.

@@ -18,6 +18,9 @@ enum status key_add_weights(struct stage_key *key, struct db *db, const struct c
 // Adds the digest of what model.start names, where it is set.
 enum status key_add_start(struct stage_key *key, struct db *db, const struct config *config, struct error *error);
 
+// Adds model.variant where it is not the first; what there was before there was a choice has no such pair.
+enum status key_add_variant(struct stage_key *key, const struct config *config, struct error *error);
+
 // Adds all keys of the table that begin with `prefix`, but those in `except` (ends with NULL; may be NULL).
 enum status key_add_section(struct stage_key *key, const char *prefix, const char *const *except,
                             const struct config *config, struct error *error);

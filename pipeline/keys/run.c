@@ -14,9 +14,10 @@ static enum status add_images(struct stage_key *key, struct db *db, const struct
 
 enum status run_key(struct stage_key **out, struct db *db, const struct config *config, struct error *error)
 {
-  static const char *const apart[] = {"train.precision", "train.checkpoint_seconds", NULL};
+  static const char *const apart[] = {"train.precision", "train.checkpoint_seconds", "train.lr_inputs", NULL};
   // Of weights and start, what they came to counts.
-  static const char *const initial[] = {"model.weights", "model.weights_url", "model.start", "model.trainable", NULL};
+  static const char *const initial[] = {"model.weights",   "model.weights_url", "model.start",
+                                        "model.trainable", "model.variant",     NULL};
   static const char *const copies[] = {"augment.mode", "augment.copies", NULL};
   const char *mode = config_text(config, "augment.mode");
   enum net_precision precision = NET_FP32;
@@ -28,6 +29,7 @@ enum status run_key(struct stage_key **out, struct db *db, const struct config *
   if (!status) status = stage_key_add_config(key, config, "augment.mode", error);
   if (!status && !strcmp(mode, "online")) status = key_add_section(key, "augment.", copies, config, error);
   if (!status) status = key_add_section(key, "model.", initial, config, error);
+  if (!status) status = key_add_variant(key, config, error);
   if (!status) status = key_add_weights(key, db, config, error);
   if (!status) status = key_add_start(key, db, config, error);
   if (!status && strcmp(config_text(config, "model.trainable"), "all") != 0)
@@ -35,6 +37,8 @@ enum status run_key(struct stage_key **out, struct db *db, const struct config *
   if (!status && features_used(config) && settings_features_u8(config))
     status = stage_key_add(key, "features.storage", "u8", error);
   if (!status) status = key_add_section(key, "train.", apart, config, error);
+  if (!status && config_integer(config, "train.lr_inputs"))
+    status = stage_key_add_config(key, config, "train.lr_inputs", error);
   if (!status) status = stage_key_add(key, "train.precision", settings_precision_name(precision), error);
   if (!status) status = stage_key_add_config(key, config, "seed", error);
   return key_hand_over(out, key, status, error);

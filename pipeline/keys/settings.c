@@ -95,6 +95,7 @@ struct optimizer_options settings_optimizer(const struct config *config)
       .beta2 = real(config, "train.beta2"),
       .epsilon = real(config, "train.epsilon"),
       .weight_decay = real(config, "train.weight_decay"),
+      .lr_inputs = (int)config_integer(config, "train.lr_inputs"),
       .ema = real(config, "train.ema"),
       .centralize = config_flag(config, "train.centralize"),
   };

@@ -23,9 +23,9 @@
 enum model_part { MODEL_WHOLE, MODEL_TRUNK, MODEL_HEAD };
 // All weights; the last four layers of the trunk and the layers behind it; those behind it alone.
 enum model_trainable { TRAIN_ALL, TRAIN_LAST4, TRAIN_HEAD };
-// What the weights were trained with: Keras' "caffe" mode (BGR minus the mean of ImageNet) or torchvision's (RGB,
-// scaled to mean 0 and deviation 1).
-enum model_preprocessing { PREPROCESSING_CAFFE, PREPROCESSING_TORCH };
+// Of resnet50. v1 is Keras': a block's stride is on its first 1x1 convolution; images are BGR minus ImageNet's mean.
+// v1.5 is torchvision's: the stride is on the 3x3 convolution; images are RGB, scaled to mean 0 and deviation 1.
+enum model_variant { VARIANT_V1, VARIANT_V1_5 };
 
 enum { MODEL_FEATURE_MAPS = 2 };
 
@@ -37,7 +37,7 @@ struct model_options {
   float dropout;
   enum model_part part;
   enum model_trainable trainable;
-  enum model_preprocessing preprocessing;
+  enum model_variant variant;
   // Of MODEL_HEAD's input rows. The scales are those of bytes; 1 for other types.
   enum dtype feature_dtype;
   float feature_scale[MODEL_FEATURE_MAPS];

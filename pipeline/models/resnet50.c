@@ -19,6 +19,7 @@ static struct name name_of(int stage, int block, const char *part)
 
 struct convolution {
   int filters, kernel, stride;
+  enum padding padding;
 };
 
 // NAME_conv and NAME_bn.
@@ -27,8 +28,7 @@ static int convolve(struct net *net, int stage, int block, int number, int x, st
   char conv[8], norm[8];
   snprintf(conv, sizeof conv, "%d_conv", number);
   snprintf(norm, sizeof norm, "%d_bn", number);
-  const struct conv2d conv2d = {
-      .filters = c.filters, .kernel = c.kernel, .stride = c.stride, .padding = c.kernel > 1 ? PAD_SAME : PAD_VALID};
+  const struct conv2d conv2d = {.filters = c.filters, .kernel = c.kernel, .stride = c.stride, .padding = c.padding};
   x = net_conv2d(net, name_of(stage, block, conv).text, x, &conv2d);
   return net_batch_norm(net, name_of(stage, block, norm).text, x, &keras_norm);
 }
@@ -36,35 +36,40 @@ static int convolve(struct net *net, int stage, int block, int number, int x, st
 // The shortcut of a block that reads x.
 static int shortcut_of(struct net *net, int stage, int block, int x, int filters, int stride)
 {
-  return block == 1 ? convolve(net, stage, block, 0, x, (struct convolution){4 * filters, 1, stride}) : x;
+  return block == 1 ? convolve(net, stage, block, 0, x, (struct convolution){4 * filters, 1, stride, PAD_VALID}) : x;
 }
 
-// The first two convolutions of a block with their ReLUs: the output of NAME_2_relu.
-static int block_inside(struct net *net, int stage, int block, int x, int filters, int stride)
+// The first two convolutions of a block with their ReLUs: the output of NAME_2_relu. Padding before a stride on the 3x3
+// convolution is the same on all sides, as PyTorch has it, and a layer of its own, as in Keras' ResNet50V2.
+static int block_inside(struct net *net, int stage, int block, int x, int filters, int stride,
+                        enum model_variant variant)
 {
-  x = convolve(net, stage, block, 1, x, (struct convolution){filters, 1, stride});
+  bool late = variant == VARIANT_V1_5 && stride > 1;
+  x = convolve(net, stage, block, 1, x, (struct convolution){filters, 1, late ? 1 : stride, PAD_VALID});
   x = net_relu(net, name_of(stage, block, "1_relu").text, x);
-  x = convolve(net, stage, block, 2, x, (struct convolution){filters, 3, 1});
+  if (late) x = net_zero_pad2d(net, name_of(stage, block, "2_pad").text, x, 1);
+  x = convolve(net, stage, block, 2, x,
+               (struct convolution){filters, 3, late ? stride : 1, late ? PAD_VALID : PAD_SAME});
   return net_relu(net, name_of(stage, block, "2_relu").text, x);
 }
 
 // The rest of a block: the last convolution, the sum with the shortcut, the ReLU.
 static int block_end(struct net *net, int stage, int block, int x, int shortcut, int filters)
 {
-  x = convolve(net, stage, block, 3, x, (struct convolution){4 * filters, 1, 1});
+  x = convolve(net, stage, block, 3, x, (struct convolution){4 * filters, 1, 1, PAD_VALID});
   x = net_add(net, name_of(stage, block, "add").text, shortcut, x);
   return net_relu(net, name_of(stage, block, "out").text, x);
 }
 
-static int stem(struct net *net, enum model_preprocessing preprocessing, int width)
+static int stem(struct net *net, enum model_variant variant, int width)
 {
   static const struct preprocess preprocess[] = {
-      [PREPROCESSING_CAFFE] = {{2, 1, 0}, {103.939f, 116.779f, 123.68f}, {1, 1, 1}},
-      [PREPROCESSING_TORCH] = {{0, 1, 2},
-                               {255 * 0.485f, 255 * 0.456f, 255 * 0.406f},
-                               {1 / (255 * 0.229f), 1 / (255 * 0.224f), 1 / (255 * 0.225f)}},
+      [VARIANT_V1] = {{2, 1, 0}, {103.939f, 116.779f, 123.68f}, {1, 1, 1}},
+      [VARIANT_V1_5] = {{0, 1, 2},
+                        {255 * 0.485f, 255 * 0.456f, 255 * 0.406f},
+                        {1 / (255 * 0.229f), 1 / (255 * 0.224f), 1 / (255 * 0.225f)}},
   };
-  int x = net_preprocess(net, "preprocess_input", NET_INPUT, &preprocess[preprocessing]);
+  int x = net_preprocess(net, "preprocess_input", NET_INPUT, &preprocess[variant]);
   x = net_zero_pad2d(net, "conv1_pad", x, 3);
   x = net_conv2d(net, "conv1_conv", x, &(struct conv2d){.filters = width, .kernel = 7, .stride = 2});
   x = net_batch_norm(net, "conv1_bn", x, &keras_norm);
@@ -76,12 +81,12 @@ static int stem(struct net *net, enum model_preprocessing preprocessing, int wid
 // Everything before conv5_block3_3_conv: its two inputs, the outputs of conv5_block3_2_relu and conv5_block2_out.
 static void trunk(struct net *net, const struct model_options *options, int width, int inputs[2])
 {
-  int x = stem(net, options->preprocessing, width), filters = width;
+  int x = stem(net, options->variant, width), filters = width;
   for (int stage = 2; stage <= 5; stage++, filters *= 2)
     for (int block = 1; block <= stage_blocks[stage - 2]; block++) {
       int stride = stage > 2 && block == 1 ? 2 : 1;
       int shortcut = shortcut_of(net, stage, block, x, filters, stride);
-      x = block_inside(net, stage, block, x, filters, stride);
+      x = block_inside(net, stage, block, x, filters, stride, options->variant);
       inputs[0] = x;
       inputs[1] = shortcut;
       if (stage < 5 || block < 3) x = block_end(net, stage, block, x, shortcut, filters);

@@ -7,6 +7,9 @@
 //     head    conv5_block3_3_conv, conv5_block3_3_bn, conv5_block3_add, conv5_block3_out, flatten, dense 256,
 //             dropout, predictions
 //
+// VARIANT_V1_5 has the stride on the 3x3 convolution, in conv3_block1, conv4_block1 and conv5_block1, behind a layer
+// NAME_2_pad, and torchvision's preprocessing; its batch norms keep Keras' epsilon, which is larger by 1e-8.
+//
 // With TRAIN_HEAD the trunk ends in conv5_block3_out, with TRAIN_ALL there is none.
 #ifndef MODELS_RESNET50_H
 #define MODELS_RESNET50_H

@@ -186,7 +186,7 @@ CREATE TABLE weights (
   source_sha256 TEXT NOT NULL, source_bytes INTEGER NOT NULL,
   source_format TEXT NOT NULL,    -- 'Keras HDF5', 'safetensors'
   naming TEXT NOT NULL,           -- 'Keras', 'Keras before 2.2.5', 'torchvision'
-  preprocessing TEXT NOT NULL,    -- that belongs to them: 'caffe' is BGR minus (103.939, 116.779, 123.68)
+  preprocessing TEXT NOT NULL,    -- that belongs to them: 'caffe' is BGR minus (103.939, 116.779, 123.68), 'torch' RGB scaled
   ignored TEXT NOT NULL,          -- what else the source holds: 'fc1000'
   path TEXT NOT NULL UNIQUE,      -- below $(WORK)
   bytes INTEGER NOT NULL, sha256 TEXT NOT NULL,

@@ -12,6 +12,9 @@ enum status network_model(struct model_options *out, const struct config *config
   const char *name = config_text(config, "model.name");
   const struct model *model = model_find(name);
   int size = (int)config_integer(config, "resize.size");
+  bool late_stride = strcmp(config_text(config, "model.variant"), "v1.5") == 0;
+  if (late_stride && strcmp(name, "resnet50") != 0)
+    return fail(error, BAD_USAGE, "model.variant v1.5 is a variant of resnet50; %s has v1 alone", name);
   if (model && model->input.h != size)
     return fail(error, BAD_USAGE, "model.name %s takes images of %dx%d, but resize.size is %d", name, model->input.h,
                 model->input.w, size);
@@ -21,6 +24,7 @@ enum status network_model(struct model_options *out, const struct config *config
       .dropout = (float)config_real(config, "model.dropout"),
       .part = part,
       .trainable = (enum model_trainable)config_choice(config, "model.trainable"),
+      .variant = late_stride ? VARIANT_V1_5 : VARIANT_V1,
       .feature_dtype = DTYPE_BF16,
   };
   return OK;

@@ -23,7 +23,8 @@ enum status export_keras(const char *path, const struct export_tensor *tensors, 
 
 // Publishes a safetensors file with the metadata of a finished import where the tensors are all of ResNet50's trunk, so
 // that it can be used in place of one.
+// `preprocessing` is that of import.h which belongs to the trunk.
 enum status export_safetensors(const char *path, const struct export_tensor *tensors, size_t count,
-                               struct error *error);
+                               const char *preprocessing, struct error *error);
 
 #endif

@@ -13,9 +13,10 @@ static uint64_t bytes_of(const struct export_tensor *tensor)
   return bytes;
 }
 
-enum status export_safetensors(const char *path, const struct export_tensor *tensors, size_t count, struct error *error)
+enum status export_safetensors(const char *path, const struct export_tensor *tensors, size_t count,
+                               const char *preprocessing, struct error *error)
 {
-  const struct metadata_pair metadata[] = {{"naming", "Keras"}, {"preprocessing", IMPORT_PREPROCESSING}};
+  const struct metadata_pair metadata[] = {{"naming", "Keras"}, {"preprocessing", preprocessing}};
   struct tensor_info *infos = NULL;
   struct tensorfile_writer *writer = NULL;
   uint64_t bytes;
@@ -25,8 +26,8 @@ enum status export_safetensors(const char *path, const struct export_tensor *ten
     infos[i] = (struct tensor_info){.name = tensors[i].name, .dtype = TENSOR_F32, .rank = tensors[i].rank};
     memcpy(infos[i].shape, tensors[i].shape, sizeof infos[i].shape);
   }
-  bool caffe = count > 0 && !strncmp(tensors[0].name, "conv1_conv/", 11);
-  if (!status) status = tensorfile_create(&writer, path, infos, count, metadata, caffe ? 2 : 1, error);
+  bool trunk = count > 0 && !strncmp(tensors[0].name, "conv1_conv/", 11);
+  if (!status) status = tensorfile_create(&writer, path, infos, count, metadata, trunk ? 2 : 1, error);
   for (size_t i = 0; !status && i < count; i++)
     status = tensorfile_write(writer, i, 0, tensors[i].values, bytes_of(&tensors[i]), error);
   if (!status) status = tensorfile_publish(writer, &bytes, sha256, error);

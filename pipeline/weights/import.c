@@ -18,7 +18,6 @@ struct import {
   struct match match;
   struct tensorfile_writer *writer;
   float *values, *moved; // of the tensor at hand, and as Keras has it
-  float *conv1_bias;     // [width] what torchvision's preprocessing leaves of the means
 };
 
 // --- torchvision -----------------------------------------------------------------------------------------------------
@@ -32,54 +31,39 @@ static void transpose_kernel(float *to, const float *from, const uint64_t shape[
       for (uint64_t p = 0; p < area; p++) to[(p * ins + i) * outs + o] = from[(o * ins + i) * area + p];
 }
 
-// conv1's kernel, transposed, from RGB (x / 255 - mean) / deviation to BGR x - mean: each channel's weights are divided
-// by 255 * deviation, and the difference of the means goes into the bias.
-static void take_preprocessing_in(float *kernel, float *bias, const uint64_t shape[4])
-{
-  static const double mean[3] = {0.485, 0.456, 0.406}, deviation[3] = {0.229, 0.224, 0.225}; // RGB
-  static const double keras_mean[3] = {123.68, 116.779, 103.939};                            // RGB
-  uint64_t area = shape[0] * shape[1], outs = shape[3];
-  for (uint64_t o = 0; o < outs; o++) {
-    double sum = 0;
-    for (uint64_t p = 0; p < area; p++) {
-      double rgb[3];
-      for (uint64_t c = 0; c < 3; c++) {
-        rgb[c] = (double)kernel[(p * 3 + c) * outs + o] / (255 * deviation[c]);
-        sum += rgb[c] * (keras_mean[c] - 255 * mean[c]);
-      }
-      for (uint64_t c = 0; c < 3; c++) kernel[(p * 3 + c) * outs + o] = (float)rgb[2 - c];
-    }
-    bias[o] = (float)sum;
-  }
-}
-
 static const float *as_keras(struct import *import, size_t index)
 {
   const struct layout_tensor *tensor = &import->layout[index];
   if (import->match.naming != NAMING_TORCHVISION || tensor->weight != KERNEL) return import->values;
   transpose_kernel(import->moved, import->values, tensor->shape);
-  if (index == 0) take_preprocessing_in(import->moved, import->conv1_bias, tensor->shape);
   return import->moved;
 }
 
+static const char *preprocessing_of(bool stride_on_3x3)
+{
+  return stride_on_3x3 ? IMPORT_TORCH : IMPORT_CAFFE;
+}
+
+// What a file was made for is told by its preprocessing, where one of ours says it, else by its naming.
 static enum status check_variant(const struct import *import, struct error *error)
 {
-  bool torch = import->match.naming == NAMING_TORCHVISION, stride_on_3x3 = import->options->stride_on_3x3;
-  if (torch && !stride_on_3x3)
+  bool wanted = import->options->stride_on_3x3, is = import->match.naming == NAMING_TORCHVISION;
+  const char *said = import->source->metadata(import->source, "preprocessing");
+  if (said && strcmp(said, IMPORT_CAFFE) != 0 && strcmp(said, IMPORT_TORCH) != 0)
+    return fail(error, BAD_DATA, "%s: its weights are for the preprocessing \"%.60s\"; allowed: \"%s\", \"%s\"",
+                import->options->source, said, IMPORT_CAFFE, IMPORT_TORCH);
+  if (said) is = !strcmp(said, IMPORT_TORCH);
+  if (is == wanted) return OK;
+  const char *naming = said ? "preprocessing" : "naming";
+  if (is)
     return fail(error, BAD_DATA,
-                "%s: torchvision's naming: its ResNet50 has the stride on a block's 3x3 convolution, this model on its "
-                "first 1x1, where the same weights give other features; allowed: weights of Keras' ResNet50",
-                import->options->source);
-  if (!torch && stride_on_3x3)
-    return fail(error, BAD_DATA,
-                "%s: Keras' naming: its ResNet50 has the stride on a block's first 1x1 convolution, this model on the "
-                "3x3; allowed: weights of torchvision's ResNet50",
-                import->options->source);
-  const char *preprocessing = import->source->metadata(import->source, "preprocessing");
-  if (preprocessing && strcmp(preprocessing, IMPORT_PREPROCESSING) != 0)
-    return fail(error, BAD_DATA, "%s: its weights are for the preprocessing \"%.60s\"; allowed: \"%s\"",
-                import->options->source, preprocessing, IMPORT_PREPROCESSING);
-  return OK;
+                "%s: torchvision's %s: its ResNet50 has the stride on a block's 3x3 convolution, model.variant v1 on "
+                "its first 1x1, where the same weights give other features: set model.variant v1.5",
+                import->options->source, naming);
+  return fail(error, BAD_DATA,
+              "%s: Keras' %s: its ResNet50 has the stride on a block's first 1x1 convolution, model.variant v1.5 on "
+              "the 3x3: set model.variant v1",
+              import->options->source, naming);
 }
 
 // --- writing ---------------------------------------------------------------------------------------------------------
@@ -98,7 +82,7 @@ static enum status create(struct import *import, struct error *error)
       {"model", "resnet50"},
       {"source_format", import->source->format},
       {"naming", naming_text(import->match.naming)},
-      {"preprocessing", IMPORT_PREPROCESSING},
+      {"preprocessing", preprocessing_of(import->options->stride_on_3x3)},
       {"ignored", import->match.extras},
   };
   if (!status)
@@ -113,13 +97,13 @@ static enum status write_tensor(struct import *import, size_t index, struct erro
   const struct layout_tensor *tensor = &import->layout[index];
   uint64_t count = layout_count(tensor);
   size_t from = import->match.from[index];
-  const float *values = index == 1 ? import->conv1_bias : import->values; // zeros, but for what the means leave
+  const float *values = import->values;
   enum status status = OK;
   if (from != SIZE_MAX) {
     status = import->source->read(import->source, from, import->values, error);
     if (!status) status = layout_check_values(tensor, import->values, import->options->source, error);
     values = as_keras(import, index);
-  } else if (index != 1)
+  } else // torchvision's convolutions have no bias
     memset(import->values, 0, count * sizeof(float));
   return status ? status : tensorfile_write(import->writer, index, 0, values, count * sizeof(float), error);
 }
@@ -132,8 +116,6 @@ static enum status convert(struct import *import, struct error *error)
     if (layout_count(&import->layout[i]) > most) most = layout_count(&import->layout[i]);
   enum status status = mem_aligned((void **)&import->values, most, sizeof(float), "weights", error);
   if (!status) status = mem_aligned((void **)&import->moved, most, sizeof(float), "weights", error);
-  if (!status)
-    status = mem_zeroed((void **)&import->conv1_bias, import->layout[1].shape[0], sizeof(float), "a bias", error);
   if (!status) status = create(import, error);
   for (size_t i = 0; !status && i < LAYOUT_TENSORS; i++) status = write_tensor(import, i, error);
   return status ? status : tensorfile_publish(import->writer, &bytes, sha256, error);
@@ -152,6 +134,5 @@ enum status import_weights(const struct import_options *options, struct error *e
   free(import.layout);
   free(import.values);
   free(import.moved);
-  free(import.conv1_bias);
   return status;
 }

@@ -5,13 +5,14 @@
 //   model           "resnet50"
 //   source_format   "Keras HDF5", "safetensors"
 //   naming          "Keras", "Keras before 2.2.5", "torchvision"
-//   preprocessing   "caffe": BGR minus (103.939, 116.779, 123.68), no division
+//   preprocessing   "caffe": BGR minus (103.939, 116.779, 123.68), no division; "torch": RGB / 255, minus (0.485,
+//   0.456,
+//                   0.406), over (0.229, 0.224, 0.225)
 //   ignored         names that the model has no use for: "fc1000"
 //
-// torchvision's ResNet50 takes RGB / 255, minus a mean, over a deviation, and has its stride on a block's 3x3
-// convolution. The first is converted: conv1_conv takes it in, exactly but for the border, where what is padded differs
-// by less than half a grey level. The second is no matter of weights: the model must be built so, and `stride_on_3x3`
-// says that it is; else such a file is refused.
+// torchvision's ResNet50 has its stride on a block's 3x3 convolution, which is no matter of weights: the model must be
+// built so, and take images as that does. `stride_on_3x3` says that it is (model.variant v1.5); else such a file is
+// refused, and with it one of Keras'.
 #ifndef WEIGHTS_IMPORT_H
 #define WEIGHTS_IMPORT_H
 
@@ -19,8 +20,9 @@
 
 #include "core/status.h"
 
-#define IMPORT_FORMAT        "asl-imported-weights 1"
-#define IMPORT_PREPROCESSING "caffe"
+#define IMPORT_FORMAT "asl-imported-weights 1"
+#define IMPORT_CAFFE  "caffe"
+#define IMPORT_TORCH  "torch"
 
 struct import_options {
   const char *source, *target; // files

@@ -111,9 +111,26 @@ teardown() {
   [ "$(ask "SELECT sha256 FROM weights")" = "$(sha256sum <"$file" | cut -c 1-64)" ]
   "$BUILD/tools/make_weights" "$T/w.h5" --seed 1 --old --top
   run -0 weights --set "model.weights=$T/w.h5"
-  has "names of Keras before 2.2.5; not used: fc1000"
+  has "names of Keras before 2.2.5, preprocessing caffe; not used: fc1000"
   [ "$(ask "SELECT count(*) FROM weights")" -eq 2 ]
   [ "$(ask "SELECT weights FROM weights_choice")" -eq 2 ]
+}
+
+@test "torchvision's weights go into model.variant v1.5 alone, and Keras' into v1" {
+  "$BUILD/tools/make_weights" "$T/torch.safetensors" --torch
+  run -1 weights --set "model.weights=$T/torch.safetensors"
+  has "torchvision's naming: its ResNet50 has the stride on a block's 3x3 convolution"
+  has "set model.variant v1.5"
+  run -1 weights --set "model.weights=$WEIGHTS" --set model.variant=v1.5
+  has "set model.variant v1"
+  [ "$(ask "SELECT count(*) FROM weights")" -eq 0 ]
+  run -0 weights --set "model.weights=$T/torch.safetensors" --set model.variant=v1.5
+  has "names of torchvision, preprocessing torch"
+  [ "$(ask "SELECT naming, preprocessing, model FROM weights JOIN weights_choice ON weights.id = weights")" = "torchvision|torch|resnet50 v1.5" ]
+  # What v1.5 found is not what v1 would use.
+  run -1 weights --set "model.weights=$T/torch.safetensors"
+  run -0 weights --set "model.weights=$T/torch.safetensors" --set model.variant=v1.5
+  has "up to date"
 }
 
 @test "the first of a list that is there is taken; what is there and wrong is an error" {

@@ -1,9 +1,10 @@
 // Makes a file of ResNet50's weights for tests: the tensors, names and layout of Keras' own file, with drawn values of
 // the size that trained ones have, so that activations neither vanish nor explode. The same bytes for the same options.
 //
-//   build/tools/make_weights FILE.h5 [--width 64] [--seed 0] [--old] [--top]
+//   build/tools/make_weights FILE.h5 [--width 64] [--seed 0] [--old] [--top] [--torch]
 //
-// FILE.safetensors works, too. --old: the layer names of Keras before 2.2.5; --top: with the classifier, fc1000.
+// FILE.safetensors works, too. --old: the layer names of Keras before 2.2.5; --top: with the classifier, fc1000;
+// --torch: torchvision's names, its order of axes, and no biases.
 #include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -12,12 +13,13 @@
 
 #include "core/rng.h"
 #include "weights/export.h"
+#include "weights/import.h"
 #include "weights/layout.h"
 
 struct options {
   const char *path;
   long width, seed;
-  bool old, top;
+  bool old, top, torch;
 };
 
 static bool parse(struct options *options, int argc, char **argv)
@@ -28,6 +30,8 @@ static bool parse(struct options *options, int argc, char **argv)
       options->old = true;
     else if (!strcmp(argv[i], "--top"))
       options->top = true;
+    else if (!strcmp(argv[i], "--torch"))
+      options->torch = true;
     else if (!strcmp(argv[i], "--width") && i + 1 < argc)
       options->width = strtol(argv[++i], NULL, 10);
     else if (!strcmp(argv[i], "--seed") && i + 1 < argc)
@@ -75,6 +79,12 @@ static bool fill(struct export_tensor *out, char name[2 * LAYOUT_NAME], const st
            layout_weight_name(tensor->weight));
   *out = (struct export_tensor){.name = name, .rank = tensor->rank, .values = values};
   memcpy(out->shape, tensor->shape, sizeof tensor->shape);
+  if (options->torch) {
+    const uint64_t *shape = tensor->shape;
+    snprintf(name, 2 * LAYOUT_NAME, "%s", tensor->torch);
+    if (tensor->rank == 4)
+      memcpy(out->shape, (const uint64_t[]){shape[3], shape[2], shape[0], shape[1]}, 4 * sizeof *shape);
+  }
   return true;
 }
 
@@ -86,22 +96,25 @@ int main(int argc, char **argv)
   struct options options;
   struct error error = {0};
   if (!parse(&options, argc, argv)) {
-    fputs("usage: make_weights FILE.h5|FILE.safetensors [--width 64] [--seed 0] [--old] [--top]\n", stderr);
+    fputs("usage: make_weights FILE.h5|FILE.safetensors [--width 64] [--seed 0] [--old] [--top] [--torch]\n", stderr);
     return 2;
   }
   enum status status = layout_new(&layout, (int)options.width, &error);
   size_t count = 0;
-  for (; !status && count < LAYOUT_TENSORS; count++)
-    if (!fill(&tensors[count], names[count], &layout[count], &options, count)) return 1;
+  for (size_t i = 0; !status && i < LAYOUT_TENSORS; i++)
+    if (!options.torch || *layout[i].torch)
+      if (!fill(&tensors[count++], names[i], &layout[i], &options, i)) return 1;
+  size_t drawn = count;
   float *top = calloc(1001, (size_t)options.width * 32 * sizeof *top);
   if (options.top && top) {
     tensors[count++] = (struct export_tensor){"fc1000/kernel", 2, {(uint64_t)options.width * 32, 1000}, top};
     tensors[count++] = (struct export_tensor){"fc1000/bias", 1, {1000}, top};
   }
   bool keras = strlen(options.path) > 3 && !strcmp(options.path + strlen(options.path) - 3, ".h5");
-  if (!status) status = (keras ? export_keras : export_safetensors)(options.path, tensors, count, &error);
+  if (!status && keras) status = export_keras(options.path, tensors, count, &error);
+  if (!status && !keras) status = export_safetensors(options.path, tensors, count, IMPORT_CAFFE, &error);
   if (status) fprintf(stderr, "make_weights: %s\n", error.text);
-  for (size_t i = 0; i < LAYOUT_TENSORS && i < count; i++) free((float *)tensors[i].values);
+  for (size_t i = 0; i < drawn; i++) free((float *)tensors[i].values);
   free(top);
   free(layout);
   return status ? 1 : 0;

@@ -37,6 +37,7 @@ static void make_gradients(struct net *net, uint64_t step)
 static double updated(const struct optimizer_options *o, double w, double g, double state[2], uint64_t step, double lr,
                       bool kernel)
 {
+  if (kernel && o->kind != OPTIMIZER_SGD && o->lr_inputs && INPUTS > o->lr_inputs) lr *= (double)o->lr_inputs / INPUTS;
   double decay = kernel ? (double)o->weight_decay : 0, b1 = (double)o->beta1, b2 = (double)o->beta2;
   if (o->kind == OPTIMIZER_ADAMW)
     w -= lr * decay * w;
@@ -95,7 +96,8 @@ static void every_kind_follows_its_paper(void **state)
       struct optimizer_options options = base;
       options.kind = (enum optimizer_kind)kind;
       options.weight_decay = decay ? 0.1f : 0;
-      check_against_the_books(options);
+      for (options.lr_inputs = 0; options.lr_inputs <= 2 * INPUTS; options.lr_inputs += INPUTS / 2)
+        check_against_the_books(options);
     }
 }
 

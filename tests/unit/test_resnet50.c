@@ -213,6 +213,38 @@ static void features_and_logits_in_bf16(void **state)
   }
 }
 
+// torchvision's structure: the stride on the 3x3 convolution, padding on all sides alike, other preprocessing.
+static void variant_with_the_stride_on_the_3x3(void **state)
+{
+  (void)state;
+  for (int i = 0; i < PLANS; i++)
+    for (int precision = NET_FP32; precision <= (net_precision_supported(NET_BF16) ? NET_BF16 : NET_FP32);
+         precision++) {
+      struct model_options options = options_of(MODEL_WHOLE, TRAIN_LAST4);
+      struct net_options plan = plans[i];
+      float logits[IMAGES * CLASSES], features[IMAGES * FEATURES];
+      const float *wanted_logits = fixture("v1.5:logits", IMAGES * CLASSES),
+                  *wanted_features = fixture("v1.5:features", IMAGES * FEATURES);
+      options.variant = VARIANT_V1_5;
+      plan.precision = (enum net_precision)precision;
+      struct net *net = build(&options, &plan);
+      set_parameters(net);
+      infer(net, NULL, logits);
+      net_free(net);
+      options.part = MODEL_TRUNK;
+      net = build(&options, &plan);
+      set_parameters(net);
+      infer(net, NULL, features);
+      net_free(net);
+      if (precision == NET_FP32) {
+        assert_close("v1.5:logits", logits, wanted_logits, IMAGES * CLASSES, 1e-5);
+        assert_close("v1.5:features", features, wanted_features, IMAGES * FEATURES, 1e-5);
+      }
+      assert_true(cosine(logits, wanted_logits, IMAGES * CLASSES) > 0.999);
+      assert_true(cosine(features, wanted_features, IMAGES * FEATURES) > 0.999);
+    }
+}
+
 // Trunk and head are the whole net, cut in two.
 static void check_parts(enum model_trainable trainable, enum net_precision precision, enum dtype dtype)
 {
@@ -530,6 +562,7 @@ int main(void)
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(features_and_logits_in_fp32),
       cmocka_unit_test(features_and_logits_in_bf16),
+      cmocka_unit_test(variant_with_the_stride_on_the_3x3),
       cmocka_unit_test(trunk_and_head_are_the_whole),
       cmocka_unit_test(a_head_reads_bytes),
       cmocka_unit_test(training_in_fp32),

@@ -44,7 +44,8 @@ static inline struct tiny tiny_new_with(enum optimizer_kind kind, int threads)
       .kernels = KERNELS_REFERENCE, .threads = threads, .batch = TINY_BATCH, .training = true, .seed = 7};
   must(net_plan(tiny.net, &options, error));
   net_initialise(tiny.net, 5);
-  const struct optimizer_options adam = {kind, 0.9f, 0.9f, 0.999f, 1e-7f, 0, 0, false};
+  const struct optimizer_options adam = {
+      .kind = kind, .momentum = 0.9f, .beta1 = 0.9f, .beta2 = 0.999f, .epsilon = 1e-7f};
   must(optimizer_new(&tiny.optimizer, tiny.net, &adam, error));
   return tiny;
 }
