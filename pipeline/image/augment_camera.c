@@ -12,7 +12,7 @@ enum { SIDE = AUGMENT_SOFT_SIDE, RADIUS = 8, PADDED = SIDE + 2 * RADIUS, CHANNEL
 // Weights of 2 * radius + 1 pixels, which sum to MIX_UNIT.
 struct taps {
   int radius;
-  uint32_t weight[2 * RADIUS + 1];
+  uint16_t weight[2 * RADIUS + 1];
 };
 
 static void set_weights(struct taps *taps, const double *shares)
@@ -21,10 +21,10 @@ static void set_weights(struct taps *taps, const double *shares)
   uint32_t others = 0;
   for (int i = 0; i <= 2 * taps->radius; i++) sum += shares[i];
   for (int i = 0; i <= 2 * taps->radius; i++) {
-    taps->weight[i] = (uint32_t)lround(shares[i] / sum * MIX_UNIT);
+    taps->weight[i] = (uint16_t)lround(shares[i] / sum * MIX_UNIT);
     if (i != taps->radius) others += taps->weight[i];
   }
-  taps->weight[taps->radius] = MIX_UNIT - others;
+  taps->weight[taps->radius] = (uint16_t)(MIX_UNIT - others);
 }
 
 static struct taps bell(double deviation)
@@ -67,7 +67,7 @@ static void pad(const uint8_t *pixels, int width, int height, uint8_t *to)
   }
 }
 
-static void to_bytes(const uint32_t *mixed, size_t n, uint8_t *out)
+static void to_bytes(const uint16_t *mixed, size_t n, uint8_t *out)
 {
   for (size_t i = 0; i < n; i++) out[i] = (uint8_t)((mixed[i] + 128) >> 8);
 }
@@ -76,7 +76,7 @@ static void to_bytes(const uint32_t *mixed, size_t n, uint8_t *out)
 static void mix_along(const struct pixel_kernels *kernels, const struct taps *taps, const uint8_t *center,
                       ptrdiff_t stride, size_t n, uint8_t *out)
 {
-  uint32_t mixed[PADDED * CHANNELS];
+  uint16_t mixed[PADDED * CHANNELS];
   kernels->mix_rows(center - taps->radius * stride, (size_t)stride, taps->weight, 2 * taps->radius + 1, n, mixed);
   to_bytes(mixed, n, out);
 }

@@ -1,5 +1,5 @@
-// Decoding (JPEG by TurboJPEG, PNG by libspng, chosen by the file's first bytes, never by its name) and
-// encoding.
+// Decoding (JPEG by TurboJPEG or, to the same bits, image/jpeg_baseline.h, PNG by libspng, chosen by the file's first
+// bytes, never by its name) and encoding.
 //
 // A decoder accepts only a whole, plain image: any warning of the library, a missing end marker, an animation, CMYK,
 // more pixels than DECODE_PIXEL_LIMIT, or more scans than TJFLAG_LIMITSCANS allows is refused with a reason that starts

@@ -9,6 +9,7 @@
 #include "image/codec.h"
 #include "image/codec_limits.h"
 #include "image/exif.h"
+#include "image/jpeg_baseline.h"
 
 // The accurate DCT gives the same pixels with and without SIMD. A warning means that pixels were guessed: the
 // image is refused, so there is no use in going on after the first.
@@ -132,6 +133,10 @@ static enum status decode_pixels(struct jpeg_decoder *decoder, const uint8_t *by
   int reduction = reduction_of(header, least), width = header->width / reduction, height = header->height / reduction;
   enum status status = image_reshape(image, width, height, error);
   if (status) return status;
+  if (!decoder->baseline) decoder->baseline = jpeg_baseline_new();
+  if (decoder->baseline &&
+      jpeg_baseline_decode(decoder->baseline, bytes, size, header->width, header->height, reduction, image->pixels))
+    return OK;
   if (!decoder->handle) decoder->handle = tjInitDecompress();
   if (!decoder->handle) return fail(error, OUT_OF_MEMORY, "out of memory: a JPEG decoder");
   if (!tjDecompress2(decoder->handle, bytes, size, image->pixels, width, width * IMAGE_CHANNELS, height, TJPF_RGB,
@@ -157,6 +162,7 @@ enum status jpeg_decode(struct jpeg_decoder *decoder, const uint8_t *bytes, size
 void jpeg_decoder_release(struct jpeg_decoder *decoder)
 {
   if (decoder->handle) tjDestroy(decoder->handle);
+  jpeg_baseline_free(decoder->baseline);
   image_release(&decoder->sideways);
   *decoder = (struct jpeg_decoder){0};
 }

@@ -1,6 +1,6 @@
-// JPEG by TurboJPEG, behind codec.h. Accepted: Huffman-coded baseline, extended and progressive files of 8
-// bits with one (grey) or three components. Whatever follows the end marker is ignored: phones put previews
-// and films there.
+// JPEG by TurboJPEG, and plain files by image/jpeg_baseline.h to the same bits, behind codec.h. Accepted: Huffman-coded
+// baseline, extended and progressive files of 8 bits with one (grey) or three components. Whatever follows the end
+// marker is ignored: phones put previews and films there.
 #ifndef IMAGE_CODEC_JPEG_H
 #define IMAGE_CODEC_JPEG_H
 
@@ -10,9 +10,12 @@
 #include "core/status.h"
 #include "image/image.h"
 
+struct jpeg_baseline;
+
 struct jpeg_decoder {
-  void *handle;          // TurboJPEG's; made when it is first needed, thrown away after any failure
-  struct image sideways; // a picture that EXIF says is to be turned
+  struct jpeg_baseline *baseline; // likewise made when first needed: the fast way through plain files
+  void *handle;                   // TurboJPEG's; made when it is first needed, thrown away after any failure
+  struct image sideways;          // a picture that EXIF says is to be turned
 };
 
 // `least`: see decode_reduced.

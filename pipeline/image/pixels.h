@@ -69,22 +69,26 @@ struct pixel_noise {
   uint32_t word[4][NOISE_LANES];
 };
 
-// Along one side of a picture: output o is mixed of the `taps` inputs from first[o] on, by weights[o * taps ...], which
-// sum to MIX_UNIT.
+// Along one side of a picture: output o is mixed of the `taps` inputs from first[o] on, by weights[o * pitch ...],
+// which sum to MIX_UNIT. `pitch` is `taps`, or one more so that it is even, with a weight of 0: vector instructions
+// multiply in pairs.
 struct mix {
-  int count, taps;
+  int count, taps, pitch;
   int32_t *first;    // [count]
-  uint32_t *weights; // [count, taps]
+  uint16_t *weights; // [count, pitch]
 };
+enum { MIX_BEYOND = 64 }; // elements behind a line's last pixel that mix_columns may read
 
 struct pixel_kernels {
   const char *name;
 
   // out[i] = 256 times the weighted mean of source[i], source[stride + i], ...; i < n. Weights sum to MIX_UNIT.
-  void (*mix_rows)(const uint8_t *source, size_t stride, const uint32_t *weights, int taps, size_t n, uint32_t *out);
+  void (*mix_rows)(const uint8_t *source, size_t stride, const uint16_t *weights, int taps, size_t n, uint16_t *out);
 
-  // A line of mix->count pixels; `row` has levels times 256, and may be read one element beyond its last pixel.
-  void (*mix_columns)(const uint32_t *row, const struct mix *mix, uint8_t *out);
+  // `count` lines of mix->count pixels, `stride` bytes apart at `out`; `rows` have levels times 256, lie `pitch`
+  // elements apart, and have MIX_BEYOND elements more than pixels.
+  void (*mix_columns)(const uint16_t *rows, size_t pitch, int count, const struct mix *mix, size_t stride,
+                      uint8_t *out);
 
   // PIXEL_CHUNK bilinear samples of pixels up to two side's lengths outside the picture; those beyond are some pixel of
   // the picture.
@@ -111,6 +115,16 @@ struct pixel_kernels {
 
   // n bytes: share / 256 of `other`, the rest of what was there.
   void (*blend)(const uint8_t *other, int32_t share, size_t n, uint8_t *bytes);
+
+  // The inverse DCT of libjpeg-turbo ("islow"), to its bits: 64 coefficients in rows times steps become 8 rows of 8
+  // levels at `out`, `stride` bytes apart; coefficients are then zero. jpeg_block_half: 4 rows of 4, the means of
+  // pairs.
+  void (*jpeg_block)(int16_t *coefficients, const uint16_t *steps, size_t stride, uint8_t *out);
+  void (*jpeg_block_half)(int16_t *coefficients, const uint16_t *steps, size_t stride, uint8_t *out);
+  // A row of colours at half the resolution, 3/4 of `near` and 1/4 of `far`, to 2 * count levels in the same way.
+  void (*jpeg_widen)(const uint8_t *near, const uint8_t *far, size_t count, uint8_t *out);
+  // YCbCr of JFIF to RGB.
+  void (*jpeg_colours)(const uint8_t *luma, const uint8_t *blue, const uint8_t *red, size_t count, uint8_t *out);
 
   // The first `count` pixels, 1 to PIXEL_CHUNK, rounded and clamped to bytes.
   void (*store)(const struct pixel_chunk *chunk, int count, uint8_t *out);

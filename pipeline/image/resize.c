@@ -7,7 +7,7 @@
 #include "image/opencv.h"
 #include "image/pixels.h"
 
-enum { SIZE_LIMIT = 4096 };
+enum { SIZE_LIMIT = 4096, LINES_BYTES = 64 << 10 }; // lines that are mixed at a time: what a CPU keeps near
 
 // A rectangle in pixels.
 struct box {
@@ -44,11 +44,11 @@ static int taps_of(int from, int to, enum resize_filter filter)
 
 // Sets output o's first input; where its taps would reach beyond the last input, earlier ones come first, with no
 // weight. Returns the weight of input `first`.
-static uint32_t *place(struct mix *mix, int o, int first, int from)
+static uint16_t *place(struct mix *mix, int o, int first, int from)
 {
   int begin = first + mix->taps <= from ? first : from - mix->taps;
   mix->first[o] = begin;
-  return mix->weights + (size_t)o * (size_t)mix->taps + (first - begin);
+  return mix->weights + (size_t)o * (size_t)mix->pitch + (first - begin);
 }
 
 // Output o covers inputs o * from / to ... (o + 1) * from / to. Each input's weight is the difference of two rounded
@@ -59,12 +59,12 @@ static void mix_area(struct mix *mix, int from)
   for (int o = 0; o < to; o++) {
     int64_t begin = (int64_t)o * from, end = begin + from; // in inputs times `to`
     int first = (int)(begin / to), last = (int)((end - 1) / to);
-    uint32_t *weights = place(mix, o, first, from);
+    uint16_t *weights = place(mix, o, first, from);
     int64_t before = 0;
     for (int i = first; i <= last; i++) {
       int64_t reached = (i + 1) * to < end ? (i + 1) * to : end;
       int64_t share = ((reached - begin) * MIX_UNIT * 2 + from) / (2 * (int64_t)from);
-      *weights++ = (uint32_t)(share - before);
+      *weights++ = (uint16_t)(share - before);
       before = share;
     }
   }
@@ -79,38 +79,55 @@ static void mix_linear(struct mix *mix, int from)
     if (at < 0) at = 0;
     if (at > (from - 1) * unit) at = (from - 1) * unit;
     int64_t share = (at % unit * MIX_UNIT * 2 + unit) / (2 * unit);
-    uint32_t *weights = place(mix, o, (int)(at / unit), from);
-    weights[0] = (uint32_t)(MIX_UNIT - share);
-    if (share) weights[1] = (uint32_t)share;
+    uint16_t *weights = place(mix, o, (int)(at / unit), from);
+    weights[0] = (uint16_t)(MIX_UNIT - share);
+    if (share) weights[1] = (uint16_t)share;
   }
 }
 
 // What a resize computes with, in one piece of memory.
 struct mixer {
   struct mix columns, rows;
-  uint32_t *row; // of the source's width, levels times 256, and one element more
-  uint32_t *memory;
+  uint16_t *lines; // [line_count, pitch]: of the source's width, levels times 256
+  size_t pitch;    // in elements: the width's and MIX_BEYOND
+  int line_count;
+  void *memory;
 };
+
+static struct mix mix_of(int from, int to, enum resize_filter filter)
+{
+  int taps = taps_of(from, to, filter);
+  return (struct mix){.count = to, .taps = taps, .pitch = taps + taps % 2};
+}
+
+static size_t weights_of(const struct mix *mix)
+{
+  return (size_t)mix->count * (size_t)mix->pitch;
+}
 
 static enum status mixer_init(struct mixer *mixer, struct box from, struct box to, enum resize_filter filter,
                               struct error *error)
 {
-  mixer->columns = (struct mix){.count = to.width, .taps = taps_of(from.width, to.width, filter)};
-  mixer->rows = (struct mix){.count = to.height, .taps = taps_of(from.height, to.height, filter)};
-  size_t row = (size_t)from.width * IMAGE_CHANNELS + 1, columns = (size_t)to.width, rows = (size_t)to.height;
-  size_t column_weights = columns * (size_t)mixer->columns.taps, row_weights = rows * (size_t)mixer->rows.taps;
-  size_t words = row + columns + rows + column_weights + row_weights;
-  void *memory = NULL;
-  enum status status = mem_zeroed(&memory, words, sizeof(uint32_t), "resizing an image", error);
+  mixer->columns = mix_of(from.width, to.width, filter);
+  mixer->rows = mix_of(from.height, to.height, filter);
+  size_t columns = (size_t)to.width, rows = (size_t)to.height;
+  mixer->pitch = (size_t)from.width * IMAGE_CHANNELS + MIX_BEYOND;
+  size_t fit = LINES_BYTES / (mixer->pitch * sizeof(uint16_t)), lines = fit < 1 ? 1 : fit > rows ? rows : fit;
+  mixer->line_count = (int)lines;
+  size_t shorts = lines * mixer->pitch + weights_of(&mixer->columns) + weights_of(&mixer->rows) + 2 * (columns + rows);
+  enum status status = mem_zeroed(&mixer->memory, shorts, sizeof(uint16_t), "resizing an image", error);
   if (status) return status;
-  mixer->memory = mixer->row = memory;
-  mixer->columns.weights = mixer->row + row;
-  mixer->rows.weights = mixer->columns.weights + column_weights;
-  mixer->columns.first = (int32_t *)(mixer->rows.weights + row_weights);
+  mixer->columns.first = mixer->memory;
   mixer->rows.first = mixer->columns.first + columns;
+  mixer->columns.weights = (uint16_t *)(mixer->rows.first + rows);
+  mixer->rows.weights = mixer->columns.weights + weights_of(&mixer->columns);
+  mixer->lines = mixer->rows.weights + weights_of(&mixer->rows);
   void (*mix)(struct mix *, int) = filter == FILTER_AREA ? mix_area : mix_linear;
   mix(&mixer->columns, from.width);
-  mix(&mixer->rows, from.height);
+  if (from.width == from.height && to.width == to.height)
+    mixer->rows = mixer->columns;
+  else
+    mix(&mixer->rows, from.height);
   return OK;
 }
 
@@ -122,11 +139,16 @@ static enum status mix_image(const struct opencv_pixels *source, const struct op
   if (status) return status;
   const struct pixel_kernels *kernels = pixel_kernels();
   const struct mix *rows = &mixer.rows;
-  for (int o = 0; o < rows->count; o++) {
-    kernels->mix_rows(source->pixels + (size_t)rows->first[o] * source->stride, source->stride,
-                      rows->weights + (size_t)o * (size_t)rows->taps, rows->taps, (size_t)from.width * IMAGE_CHANNELS,
-                      mixer.row);
-    kernels->mix_columns(mixer.row, &mixer.columns, out->pixels + (size_t)o * out->stride);
+  for (int first = 0; first < rows->count; first += mixer.line_count) {
+    int left = rows->count - first, count = left < mixer.line_count ? left : mixer.line_count;
+    for (int i = 0; i < count; i++) {
+      size_t o = (size_t)(first + i);
+      kernels->mix_rows(source->pixels + (size_t)rows->first[o] * source->stride, source->stride,
+                        rows->weights + o * (size_t)rows->pitch, rows->taps, (size_t)from.width * IMAGE_CHANNELS,
+                        mixer.lines + (size_t)i * mixer.pitch);
+    }
+    kernels->mix_columns(mixer.lines, mixer.pitch, count, &mixer.columns, out->stride,
+                         out->pixels + (size_t)first * out->stride);
   }
   free(mixer.memory);
   return OK;

@@ -151,25 +151,31 @@ static void every_instruction_set_mixes_alike(void **state)
   (void)state;
   enum { PIXELS = 71, ROWS = 6, OUTPUTS = 29, TAPS_LIMIT = 5 };
   static uint8_t source[ROWS][3 * PIXELS];
-  static uint32_t rows[8][3 * PIXELS + 1], weights[OUTPUTS * TAPS_LIMIT];
+  static uint16_t rows[8][3 * PIXELS + MIX_BEYOND], weights[OUTPUTS * (TAPS_LIMIT + 1)];
   int32_t first[OUTPUTS];
-  uint8_t out[8][3 * OUTPUTS + 1];
+  uint8_t out[8][2 * (3 * OUTPUTS + 1)];
   const struct pixel_kernels *kernels[8];
   size_t tables = pixel_kernels_available(kernels, 8);
   struct rng rng = rng_at(1, RNG_TEST, 9, 10);
   for (int y = 0; y < ROWS; y++)
     for (int i = 0; i < 3 * PIXELS; i++) source[y][i] = (uint8_t)rng_bits(&rng);
-  for (int taps = 1; taps <= TAPS_LIMIT; taps++) {
+  for (int trial = 0; trial < 2 * TAPS_LIMIT; trial++) {
+    int taps = 1 + trial / 2;
+    bool ordered = trial % 2;
+    int pitch = taps + taps % 2;
+    memset(weights, 0, sizeof weights);
     for (int o = 0; o < OUTPUTS; o++) {
       uint32_t left = MIX_UNIT;
-      first[o] = (int32_t)rng_below(&rng, (uint32_t)(PIXELS - taps + 1));
+      // In order, as a resize has them, at several scales; or anywhere.
+      int last = PIXELS - taps, near = o * (taps - 1) * 3 / 4;
+      first[o] = ordered ? (near < last ? near : last) : (int32_t)rng_below(&rng, (uint32_t)(last + 1));
       for (int t = 0; t < taps; t++) {
         uint32_t weight = t < taps - 1 ? rng_below(&rng, left + 1) : left;
-        weights[o * taps + t] = weight;
+        weights[o * pitch + t] = (uint16_t)weight;
         left -= weight;
       }
     }
-    struct mix mix = {OUTPUTS, taps, first, weights};
+    struct mix mix = {OUTPUTS, taps, pitch, first, weights};
     for (size_t n = 1; n <= sizeof source[0]; n += 53) {
       for (size_t k = 0; k < tables; k++) {
         kernels[k]->mix_rows(source[0], sizeof source[0], weights, taps, n, rows[k]);
@@ -178,9 +184,10 @@ static void every_instruction_set_mixes_alike(void **state)
     }
     for (size_t k = 0; k < tables; k++) {
       kernels[k]->mix_rows(source[0], sizeof source[0], weights, taps, sizeof source[0], rows[k]);
-      out[k][3 * OUTPUTS] = 0xA5;
-      kernels[k]->mix_columns(rows[k], &mix, out[k]);
+      memset(out[k], 0xA5, sizeof out[k]);
+      kernels[k]->mix_columns(rows[k], 0, 2, &mix, sizeof out[k] / 2, out[k]); // twice the same line
       assert_memory_equal(out[0], out[k], sizeof out[0]);
+      assert_memory_equal(out[k], out[k] + sizeof out[k] / 2, sizeof out[k] / 2);
       assert_int_equal(out[k][3 * OUTPUTS], 0xA5);
     }
   }
