@@ -16,6 +16,7 @@
 # make lint                     clang-tidy and cppcheck
 # make check-layers             includes point down only
 # make check-headers            every header compiles alone
+# make proof-kills             each stage killed at every system call and at 200 moments: an hour or so [KILLS=N] [EVERY=N] [ONLY="STAGE ..."]
 # make check-resnet50           the whole ResNet50 against PyTorch, at full width (make deps-bench)
 # make check-aarch64            the C of pipeline/ compiles for 64-bit ARM (a cross compiler, headers of this machine)
 # make deps-lint                install what those need
@@ -232,7 +233,7 @@ SOURCES := $(HEADERS) $(LIB_SOURCES) $(wildcard stages/*.[ch] helpers/*.c tests/
 CHECK_FLAGS = $(filter-out -MMD -MP,$(subst -include core/banned.h,,$(CFLAGS)))
 GENERATED := $(BUILD)/generated/schema_sql.h $(BUILD)/generated/schema_2_sql.h $(BUILD)/generated/views_sql.h
 
-.PHONY: format format-check lint check-layers check-resnet50 check-headers check-aarch64 c-objects
+.PHONY: format format-check lint check-layers check-resnet50 proof-kills check-headers check-aarch64 c-objects
 format:
 	clang-format -i $(SOURCES)
 format-check:
@@ -240,6 +241,10 @@ format-check:
 
 check-layers:
 	tests/tools/check-layers
+
+export KILLS EVERY ONLY SEED
+proof-kills: all tools
+	@BUILD=$(BUILD) tests/proofs/kills.sh
 
 check-resnet50: tools $(HELPER_PROGRAMS)
 	tests/tools/check_resnet50.py --build $(BUILD)
