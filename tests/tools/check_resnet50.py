@@ -4,7 +4,9 @@
 Weights are drawn, as large as trained ones; v1's are saved in Keras' HDF5 layout, v1.5's in torchvision's naming; both go through
 build/helpers/import_weights, and pictures through build/tools/resnet50_features. Of each variant, for what `trainable: head` and `last4`
 keep: in fp32 every number must be within 1e-3 of PyTorch's (relative, numbers below the root mean square counting as that); in bf16 the
-least cosine of an image's features must be above 0.999. Exits with 1 where one is not.
+least cosine of an image's features must be above 0.999. Then the gradients of one training pass with `last4`, the last batch norm by the
+batch's statistics: in fp32 what differs must be below 5e-3 of each tensor (norms; a number at a ReLU's zero may fall on its other side), in
+bf16 the cosine above 0.99. Exits with 1 where something is not so.
 """
 import argparse
 import json
@@ -23,7 +25,7 @@ try:
 except ImportError as error:
     sys.exit(f"check_resnet50: {error}: make deps-bench installs it")
 
-IMAGES, SIDE, EPSILON = 6, 224, 1.001e-5
+IMAGES, SIDE, EPSILON, CLASSES = 6, 224, 1.001e-5, 29
 BLOCKS = ((2, 3, 64), (3, 4, 128), (4, 6, 256), (5, 3, 512))
 
 
@@ -75,13 +77,7 @@ def save_keras(weights, path):
                 group.create_dataset(f"{layer}/{part}:0", data=values.contiguous().numpy())
 
 
-def save_torchvision(weights, path):
-    names = {"gamma": "weight", "beta": "bias", "moving_mean": "running_mean", "moving_variance": "running_var"}
-    tensors = {}
-    for name, conv, norm, *_ in convolutions():
-        tensors[conv + ".weight"] = weights[name]["kernel"]
-        for part, theirs in names.items():
-            tensors[f"{norm}.{theirs}"] = weights[name][part]
+def save_safetensors(tensors, path):
     header, at = {}, 0
     for name, values in tensors.items():
         header[name] = {"dtype": "F32", "shape": list(values.shape), "data_offsets": [at, at + 4 * values.numel()]}
@@ -92,6 +88,16 @@ def save_torchvision(weights, path):
         file.write(struct.pack("<Q", len(text)) + text)
         for values in tensors.values():
             file.write(values.contiguous().numpy().tobytes())
+
+
+def save_torchvision(weights, path):
+    names = {"gamma": "weight", "beta": "bias", "moving_mean": "running_mean", "moving_variance": "running_var"}
+    tensors = {}
+    for name, conv, norm, *_ in convolutions():
+        tensors[conv + ".weight"] = weights[name]["kernel"]
+        for part, theirs in names.items():
+            tensors[f"{norm}.{theirs}"] = weights[name][part]
+    save_safetensors(tensors, path)
 
 
 def forward(weights, pixels, variant):
@@ -117,7 +123,31 @@ def forward(weights, pixels, variant):
             inner = F.relu(convolve(name + "1", x, stride if variant == "v1" else 1))
             inner = F.relu(convolve(name + "2", inner, 1 if variant == "v1" else stride, 1))
             x = F.relu(shortcut + convolve(name + "3", inner))
-    return {"head": row(x), "last4": torch.cat((row(inner), row(shortcut)), 1)}
+    return {"head": row(x), "last4": torch.cat((row(inner), row(shortcut)), 1)}, (inner, shortcut)
+
+
+def draw_head():
+    return {"dense/kernel": torch.randn(100352, 256) * 0.003, "dense/bias": torch.rand(256) - 0.5,
+            "predictions/kernel": torch.randn(256, CLASSES) * 0.05, "predictions/bias": torch.rand(CLASSES) - 0.5}
+
+
+def gradients(weights, head, maps):
+    """{name: gradient} of what trains with `last4`, in the order of the layers, as Keras has them."""
+    inner, shortcut = maps
+    w = {f"{kind}/{part}": weights["conv5_block3_3"][part].clone() for kind, part in
+         (("conv", "kernel"), ("conv", "bias"), ("bn", "gamma"), ("bn", "beta"))}
+    w.update({name: values.clone() for name, values in head.items()})
+    for values in w.values():
+        values.requires_grad_()
+    with torch.enable_grad():
+        x = F.conv2d(inner, w["conv/kernel"], w["conv/bias"])
+        x = F.relu(shortcut + F.batch_norm(x, None, None, w["bn/gamma"], w["bn/beta"], True, 0, EPSILON))
+        x = x.permute(0, 2, 3, 1).reshape(IMAGES, -1) @ w["dense/kernel"] + w["dense/bias"]
+        x = x @ w["predictions/kernel"] + w["predictions/bias"]
+        F.cross_entropy(x, 5 * torch.arange(IMAGES) % CLASSES).backward()
+    found = {name: values.grad for name, values in w.items()}
+    found["conv/kernel"] = found["conv/kernel"].permute(2, 3, 1, 0)
+    return found
 
 
 def pictures():
@@ -132,19 +162,25 @@ def pictures():
     return torch.from_numpy(numpy.stack(out))
 
 
-def ours(build, folder, part, precision, variant):
+def ours(build, folder, part, precision, variant, *options):
     out = os.path.join(folder, "out")
     command = [f"{build}/tools/resnet50_features", folder + "/imported.safetensors", folder + "/pixels", out, "--part", part, "--precision",
-               precision, "--variant", variant]
+               precision, "--variant", variant, *options]
     code = subprocess.run(command).returncode
     if code == 77:
         return None  # a CPU without bf16
     if code:
         sys.exit(1)
-    return torch.from_numpy(numpy.fromfile(out, numpy.float32).reshape(IMAGES, -1))
+    return torch.from_numpy(numpy.fromfile(out, numpy.float32))
 
 
-def compare(wanted, build, folder, variant):
+def judge(what, precision, difference, name, cosine, limits):
+    right = difference < limits[0] if precision == "fp32" else cosine > limits[1]
+    print(f"{what:24} {precision}  {name} {difference:.1e}  least cosine {cosine:.7f}  {'right' if right else 'WRONG'}", flush=True)
+    return right
+
+
+def compare_features(wanted, build, folder, variant):
     good = True
     for part, reference in wanted.items():
         rms = reference.square().mean().sqrt()
@@ -152,12 +188,30 @@ def compare(wanted, build, folder, variant):
             features = ours(build, folder, part, precision, variant)
             if features is None:
                 continue
+            features = features.reshape(IMAGES, -1)
             difference = ((features - reference).abs() / reference.abs().clamp(min=rms)).max().item()
             cosine = F.cosine_similarity(features.double(), reference.double()).min().item()
-            right = difference < 1e-3 if precision == "fp32" else cosine > 0.999
-            good &= right
-            print(f"{variant:5} {part:6} {precision}  largest relative difference {difference:.1e}  least cosine {cosine:.7f}  "
-                  f"{'right' if right else 'WRONG'}", flush=True)
+            good &= judge(f"{variant} features, {part}", precision, difference, "largest relative difference", cosine, (1e-3, 0.999))
+    return good
+
+
+def compare_gradients(wanted, build, folder, variant):
+    good = True
+    for precision in ("fp32", "bf16"):
+        found = ours(build, folder, "last4", precision, variant, "--head", folder + "/head.safetensors")
+        if found is None:
+            continue
+        at, difference, cosine = 0, 0, 1
+        for name, reference in wanted.items():
+            reference = reference.reshape(-1).double()
+            gradient = found[at:at + len(reference)].double()
+            at += len(reference)
+            if name == "conv/bias":  # the batch norm behind it takes it away: both are rounding
+                continue
+            difference = max(difference, ((gradient - reference).norm() / reference.norm()).item())
+            cosine = min(cosine, F.cosine_similarity(gradient, reference, 0).item())
+        assert at == len(found)
+        good &= judge(f"{variant} gradients, last4", precision, difference, "largest relative norm", cosine, (5e-3, 0.99))
     return good
 
 
@@ -168,15 +222,18 @@ def main():
     torch.manual_seed(0)
     good = True
     with tempfile.TemporaryDirectory() as folder, torch.no_grad():
-        pixels = pictures()
+        pixels, head = pictures(), draw_head()
         pixels.numpy().tofile(folder + "/pixels")
+        save_safetensors(head, folder + "/head.safetensors")
         for variant in ("v1", "v1.5"):
             weights = draw(variant)
             source = folder + ("/keras.h5" if variant == "v1" else "/torchvision.safetensors")
             (save_keras if variant == "v1" else save_torchvision)(weights, source)
             subprocess.run([f"{build}/helpers/import_weights", source, folder + "/imported.safetensors"] +
                            (["--stride-on-3x3"] if variant == "v1.5" else []), check=True)
-            good &= compare(forward(weights, pixels, variant), build, folder, variant)
+            features, maps = forward(weights, pixels, variant)
+            good &= compare_features(features, build, folder, variant)
+            good &= compare_gradients(gradients(weights, head, maps), build, folder, variant)
     sys.exit(0 if good else 1)
 
 
