@@ -11,20 +11,51 @@ struct batch_norm layer_batch_norm_of(const struct layer *layer)
   return ((const struct norm_layer *)layer)->norm;
 }
 
+// What the op does besides: the sum with a map that is there by then, a ReLU.
+struct behind {
+  struct layer *add, *relu;
+  int other; // the value that is added; -1: none
+};
+
+static struct layer *reader_of_kind(const struct net *net, const struct layer *layer, const struct layer_kind *kind)
+{
+  struct layer *reader = layer_only_reader(net, layer);
+  return reader && reader->kind == kind ? reader : NULL;
+}
+
+static struct behind find_behind(const struct net *net, const struct layer *layer)
+{
+  struct behind behind = {.other = -1};
+  behind.add = reader_of_kind(net, layer, &layer_add_kind);
+  if (behind.add) {
+    const struct layer *other = layer_input(net, behind.add, behind.add->inputs[0] == layer->index);
+    if (other->value >= 0 && net->values[other->value].dtype == net->context.dtype) behind.other = other->value;
+    if (behind.other < 0) return (struct behind){.other = -1};
+  }
+  behind.relu = reader_of_kind(net, behind.add ? behind.add : layer, &layer_relu);
+  return behind;
+}
+
 static enum status norm_lower(struct net *net, struct layer *layer, struct error *error)
 {
-  const struct op_context context = plan_context(net, layer);
+  struct op_context context = plan_context(net, layer);
   const struct batch_norm norm = layer_batch_norm_of(layer);
-  struct layer *relu = layer_only_reader(net, layer);
-  if (relu && relu->kind != &layer_relu) relu = NULL;
-  const struct norm_spec spec = {layer->shape, norm.epsilon, norm.momentum, relu != NULL, layer_trains(net, layer)};
+  const struct behind behind = find_behind(net, layer);
+  const struct norm_spec spec = {.shape = layer->shape,
+                                 .epsilon = norm.epsilon,
+                                 .momentum = norm.momentum,
+                                 .relu = behind.relu,
+                                 .sum = behind.add,
+                                 .trains = layer_trains(net, layer)};
   struct op *op = NULL;
+  if (behind.add) context.training |= net->values[behind.other].wants_gradient;
   enum status status = plan_value(net, layer->shape, net->context.dtype, &layer->value, error);
   if (!status) status = net->ops->norm(&op, &context, &spec, error);
   if (status) return status;
-  if (relu) relu->value = layer->value;
-  return plan_step(net, layer, op, layer_input(net, layer, 0)->value, -1, layer->value, layer->first_parameter, 4,
-                   error);
+  if (behind.add) behind.add->value = layer->value;
+  if (behind.relu) behind.relu->value = layer->value;
+  return plan_step(net, layer, op, layer_input(net, layer, 0)->value, behind.other, layer->value,
+                   layer->first_parameter, 4, error);
 }
 
 const struct layer_kind layer_batch_norm = {.name = "BatchNormalization", .lower = norm_lower};

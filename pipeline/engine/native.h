@@ -35,6 +35,10 @@ enum status native_preprocess(struct op **out, const struct op_context *context,
 // For layers of BATCH_DENSE_WEIGHTS and more, where there are kernels for the dtype.
 enum status native_batch_dense(struct op **out, const struct op_context *context, const struct dense_spec *spec,
                                struct error *error);
+// For convolutions of BATCH_CONV_WEIGHTS and more that train; whether it covers this one.
+bool native_batch_conv_covers(const struct op_context *context, const struct conv_spec *spec);
+enum status native_batch_conv(struct op **out, const struct op_context *context, const struct conv_spec *spec,
+                              struct error *error);
 enum status native_relu(struct op **out, const struct op_context *context, struct shape shape, struct error *error);
 enum status native_norm(struct op **out, const struct op_context *context, const struct norm_spec *spec,
                         struct error *error);

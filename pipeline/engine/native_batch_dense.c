@@ -29,6 +29,7 @@ struct dense_op {
   unsigned char *packed; // [CHUNKS, chunk_bytes]: weights
   size_t chunk_bytes;
   unsigned char *dy; // [batch, dy_stride], after ReLU
+  uint32_t *largest; // [CHUNKS]: of x, for `bounded`
 };
 
 static void dense_free(struct op *op)
@@ -38,6 +39,7 @@ static void dense_free(struct op *op)
   free(dense->bias);
   free(dense->partial);
   free(dense->dy);
+  free(dense->largest);
   free(dense);
 }
 
@@ -160,12 +162,56 @@ static void piece_inputs(const struct dense_op *dense, const struct op_batch *ba
     k->add_dropout(range.count, dx, sum, NULL, 1, dx);
 }
 
+// The largest of the bits of n elements without their signs: magnitudes are ordered as those are, NaN above INFINITY.
+static uint32_t largest(enum dtype dtype, const void *elements, size_t n)
+{
+  uint32_t most = 0;
+  int16_t half = 0; // not negative: SSE2 has a maximum of these
+  if (dtype == DTYPE_BF16) {
+    const uint16_t *halves = elements;
+#pragma omp simd reduction(max : half)
+    for (size_t i = 0; i < n; i++) {
+      int16_t bits = (int16_t)(halves[i] & 0x7fff);
+      half = bits > half ? bits : half;
+    }
+    return (uint32_t)half;
+  }
+  const uint32_t *words = elements;
+  for (size_t i = 0; i < n; i++) {
+    uint32_t bits = words[i] & 0x7fffffff;
+    most = bits > most ? bits : most;
+  }
+  return most;
+}
+
+static double magnitude(enum dtype dtype, uint32_t bits)
+{
+  union {
+    uint32_t bits;
+    float value;
+  } number = {dtype == DTYPE_BF16 ? bits << 16 : bits};
+  return (double)number.value;
+}
+
+static void find_largest(const struct dense_op *dense, const struct op_batch *batch, size_t c)
+{
+  const struct range chunk = chunk_of(dense, c);
+  dense->largest[c] = 0;
+  for (size_t i = 0; i < batch->n; i++) {
+    const unsigned char *x = (const unsigned char *)batch->x + (i * dense->inputs + chunk.first) * dense->element;
+    uint32_t bits = largest(dense->k->dtype, x, chunk.count);
+    if (bits > dense->largest[c]) dense->largest[c] = bits;
+  }
+}
+
 static void dense_batch_backward(const struct op *op, const struct op_batch *batch)
 {
   const struct dense_op *dense = (const struct dense_op *)op;
-  for (size_t c = batch->part; batch->dx && c < CHUNKS; c += batch->parts)
-    for (size_t piece = first_piece_of(dense, c); piece < first_piece_of(dense, c + 1); piece++)
+  for (size_t c = batch->part; c < CHUNKS; c += batch->parts) {
+    if (dense->op.pieces) find_largest(dense, batch, c);
+    for (size_t piece = first_piece_of(dense, c); batch->dx && piece < first_piece_of(dense, c + 1); piece++)
       piece_inputs(dense, batch, c, piece);
+  }
 }
 
 // dW[rows of a piece, U] = x^T * dy over the batch.
@@ -189,32 +235,15 @@ static void dense_batch_gradient(const struct op *op, const struct op_batch *bat
   dense->k->column_sums(batch->n, dense->units, dense->dy, dense->dy_stride, gradients[1]);
 }
 
-// The largest magnitude of n elements; INFINITY or NaN where one of them is. Magnitudes are ordered as their bits are.
-static float largest(enum dtype dtype, const void *elements, size_t n)
-{
-  union {
-    uint32_t bits;
-    float value;
-  } most = {0};
-  int16_t half = 0; // not negative: SSE2 has a maximum of these
-  for (size_t i = 0; dtype == DTYPE_BF16 && i < n; i++) {
-    int16_t magnitude = (int16_t)(((const uint16_t *)elements)[i] & 0x7fff);
-    if (magnitude > half) half = magnitude;
-  }
-  for (size_t i = 0; dtype == DTYPE_F32 && i < n; i++) {
-    uint32_t magnitude = ((const uint32_t *)elements)[i] & 0x7fffffff;
-    if (magnitude > most.bits) most.bits = magnitude;
-  }
-  if (dtype == DTYPE_BF16) most.bits = (uint32_t)half << 16;
-  return most.value;
-}
-
 // No sum of n products is larger than n times the largest one.
 static bool dense_bounded(const struct op *op, const struct op_batch *batch)
 {
   const struct dense_op *dense = (const struct dense_op *)op;
-  double x = (double)largest(dense->k->dtype, batch->x, batch->n * dense->inputs);
-  double dy = (double)largest(dense->k->dtype, dense->dy, batch->n * dense->dy_stride);
+  uint32_t most = 0;
+  for (size_t c = 0; c < CHUNKS; c++)
+    if (dense->largest[c] > most) most = dense->largest[c];
+  double x = magnitude(dense->k->dtype, most);
+  double dy = magnitude(dense->k->dtype, largest(dense->k->dtype, dense->dy, batch->n * dense->dy_stride));
   return x * dy * (double)batch->n < (double)FLT_MAX / 2; // false for NaN
 }
 
@@ -245,6 +274,7 @@ static enum status allocate(struct dense_op *dense, bool training, struct error 
   dense->op.own_bytes = partials * sizeof(float);
   size_t most = dense->rows * ((dense->pieces + CHUNKS - 1) / CHUNKS);
   dense->chunk_bytes = native_aligned(k->packed_bytes(1, most, dense->units));
+  if (!status) status = mem_zeroed((void **)&dense->largest, CHUNKS, sizeof(uint32_t), "dense inputs", error);
   if (!status) status = mem_aligned((void **)&dense->packed, CHUNKS, dense->chunk_bytes, "packed weights", error);
   dense->op.own_bytes += CHUNKS * dense->chunk_bytes;
   if (status || !training) return status;

@@ -242,6 +242,7 @@ enum status native_conv(struct op **out, const struct op_context *context, const
                         struct error *error)
 {
   const struct kernels *kernels = native_kernels(context->dtype);
+  if (native_batch_conv_covers(context, spec)) return native_batch_conv(out, context, spec, error);
   if (!kernels || !covered(context, spec)) return native_others(context->dtype)->conv(out, context, spec, error);
   const struct window *w = &spec->window;
   size_t size = (size_t)w->size, channels = (size_t)w->x.c, filters = (size_t)w->y.c;

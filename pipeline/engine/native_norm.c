@@ -3,7 +3,6 @@
 #include <stdlib.h>
 
 #include "core/mem.h"
-#include "engine/kernels/norm.h"
 #include "engine/native.h"
 #include "engine/norm.h"
 
@@ -76,7 +75,7 @@ static void norm_forward(const struct op *op, const struct op_run *run)
   const struct norm_op *norm = (const struct norm_op *)op;
   bool own = norm->spec.trains && run->training;
   norm->loops->apply(norm->pixels, norm->channels, run->x[0], own ? norm->own_scale : norm->scale,
-                     own ? norm->own_shift : norm->shift, norm->spec.relu, run->y);
+                     own ? norm->own_shift : norm->shift, norm->spec.sum ? run->x[1] : NULL, norm->spec.relu, run->y);
 }
 
 static void norm_backward(const struct op *op, const struct op_run *run)
@@ -84,9 +83,15 @@ static void norm_backward(const struct op *op, const struct op_run *run)
   const struct norm_op *norm = (const struct norm_op *)op;
   for (size_t c = 0; c < norm->channels; c += NORM_CHANNELS) {
     size_t at = run->image * norm->channels + c, byte = c * norm->element;
-    norm->loops->sums(norm->pixels, channels_of_block(norm, c), norm->channels, (const unsigned char *)run->x[0] + byte,
-                      norm->spec.relu ? (const unsigned char *)run->y + byte : NULL, (unsigned char *)run->dy + byte,
-                      norm->mean + c, norm->inverse + c, norm->state.dy + at, norm->state.dy_x + at);
+    const struct norm_gradients maps = {
+        .x = (const unsigned char *)run->x[0] + byte,
+        .y = norm->spec.relu ? (const unsigned char *)run->y + byte : NULL,
+        .dy = (unsigned char *)run->dy + byte,
+        .other = norm->spec.sum && run->dx[1] ? (unsigned char *)run->dx[1] + byte : NULL,
+        .add = run->add[1],
+    };
+    norm->loops->sums(norm->pixels, channels_of_block(norm, c), norm->channels, &maps, norm->mean + c,
+                      norm->inverse + c, norm->state.dy + at, norm->state.dy_x + at);
   }
 }
 
@@ -158,7 +163,7 @@ enum status native_norm(struct op **out, const struct op_context *context, const
   enum status status = native_op_new(out, sizeof(struct norm_op), &norm_kind, kernels, error);
   if (status) return status;
   struct norm_op *norm = (struct norm_op *)*out;
-  norm->loops = norm_loops_of(kernels);
+  norm->loops = &kernels->norm;
   norm->spec = *spec;
   norm->element = dtype_size(context->dtype);
   norm->pixels = (size_t)spec->shape.h * (size_t)spec->shape.w;
@@ -212,7 +217,7 @@ enum status native_relu(struct op **out, const struct op_context *context, struc
   enum status status = native_op_new(out, sizeof(struct relu_op), &relu_kind, kernels, error);
   if (status) return status;
   struct relu_op *relu = (struct relu_op *)*out;
-  relu->loops = norm_loops_of(kernels);
+  relu->loops = &kernels->norm;
   relu->elements = shape_elements(shape);
   relu->op.backward_reads_y = true;
   return OK;

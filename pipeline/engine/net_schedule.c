@@ -86,7 +86,7 @@ static void find_map_lifetimes(struct net *net, const struct schedule *schedule)
     if (back && op->batch_reads_dy) latest(&y->gradient_dies, end_of_phase(schedule, step->after));
     for (int i = 0; i < step->input_count; i++) {
       struct value *x = &net->values[step->inputs[i]];
-      latest(&x->dies, back && op->backward_reads_x ? step->after : step->forward);
+      latest(&x->dies, back && i == 0 && op->backward_reads_x ? step->after : step->forward);
       if (back && op->batch_reads_x) latest(&x->dies, end_of_phase(schedule, step->after));
       if (back && op->pieces) latest(&x->dies, schedule->moments - 1); // read behind the batch
     }

@@ -95,7 +95,7 @@ static void library_backward(const struct op *op, const struct op_run *run)
   const struct kernels *kernels = native_kernels(conv->dtype);
   const struct window *w = &conv->spec.window;
   if (conv->spec.relu) kernels->relu_gradient(shape_elements(w->y), run->y, run->dy);
-  if (conv->group == 0) {
+  if (conv->group == 0 && !conv->spec.maps_only) {
     float *gradient = (float *)(void *)((unsigned char *)run->scratch + conv->gradient_at);
     weights_gradient(conv, &conv->backward_weights, run->thread, run->x[0], run->dy, gradient, run->scratch);
     add_to(run->lane, gradient, conv->op.lane_floats);
@@ -290,7 +290,7 @@ static enum status plan_backward(struct library_conv *conv, const struct op_cont
 {
   dnnl_convolution_desc_t what;
   dnnl_primitive_desc_t description = NULL;
-  enum status status = plan_weights_gradient(conv, context, shapes, error);
+  enum status status = conv->spec.maps_only ? OK : plan_weights_gradient(conv, context, shapes, error);
   if (status || !conv->spec.input_gradient) return status;
   status = onednn_check(dnnl_dilated_convolution_backward_data_desc_init(&what, dnnl_convolution_direct, &shapes->x,
                                                                          &shapes->weights, &shapes->y, conv->strides,
@@ -343,7 +343,7 @@ static enum status plan_memory(struct library_conv *conv, const struct op_contex
   for (int i = 0; i < 3; i++)
     if (reorders[i]->scratchpad_bytes > reorder_bytes) reorder_bytes = reorders[i]->scratchpad_bytes;
   if (context->training) {
-    const size_t floats = conv->lane_kernel + conv->biases;
+    const size_t floats = conv->spec.maps_only ? 0 : conv->lane_kernel + conv->biases;
     *(conv->group > 0 ? &conv->op.batch_lane_floats : &conv->op.lane_floats) = floats;
     conv->gradient_at = at;
     at += native_aligned(floats * sizeof(float));
@@ -351,7 +351,7 @@ static enum status plan_memory(struct library_conv *conv, const struct op_contex
     if (conv->spec.input_gradient) at += native_aligned(map_bytes(conv, w->x));
   }
   conv->op.scratch_bytes = at;
-  const size_t plain = context->training || conv->spec.norm ? conv->kernel_count : 0;
+  const size_t plain = (context->training && !conv->spec.maps_only) || conv->spec.norm ? conv->kernel_count : 0;
   conv->op.own_bytes = forward_bytes + backward_bytes + plain * sizeof(float);
   enum status status = mem_aligned(&conv->weights, forward_bytes, 1, "packed weights", error);
   if (!status && backward_bytes)
@@ -371,14 +371,14 @@ static enum status library_new(struct op **out, const struct op_kind *kind, cons
   if (status) return status;
   struct library_conv *conv = (struct library_conv *)*out;
   conv->op.kind = kind;
-  conv->op.backward_reads_x = true;
+  conv->op.backward_reads_x = !spec->maps_only;
   conv->op.backward_reads_y = spec->relu;
   conv->spec = *spec;
   conv->dtype = context->dtype;
   conv->depthwise = kind == &depthwise_kind;
   conv->kernel_count = taps * (size_t)w->x.c * (conv->depthwise ? 1 : (size_t)w->y.c);
   conv->biases = conv->depthwise ? 0 : (size_t)w->y.c;
-  if (kind == &conv_kind && context->training && conv->kernel_count >= BATCH_CONV_WEIGHTS) {
+  if (kind == &conv_kind && context->training && !spec->maps_only && conv->kernel_count >= BATCH_CONV_WEIGHTS) {
     conv->group = context->batch < BATCH_LANES ? 1 : (size_t)context->batch / BATCH_LANES;
     conv->op.kind = &batch_conv_kind;
     conv->op.batch_reads_x = conv->op.batch_reads_dy = true;

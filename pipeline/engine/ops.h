@@ -102,11 +102,11 @@ struct op {
   const char *implementation; // "jit:avx512_core", "reference": for profiles and tests
   size_t saved_bytes, scratch_bytes, lane_floats;
   size_t batch_lane_floats;
-  size_t own_bytes; // packed weights and batch storage
-  bool backward_reads_x, backward_reads_y;
-  bool batch_reads_x, batch_reads_dy; // by batch_lane and batch_gradient
-  size_t pieces, piece_floats;        // of the gradient; 0: it is made whole
-  bool sparse_dx;                     // dx is zero at most pixels: cheap to add to another gradient, dear to write
+  size_t own_bytes;                        // packed weights and batch storage
+  bool backward_reads_x, backward_reads_y; // x[0]; an added x[1] is read by forward alone
+  bool batch_reads_x, batch_reads_dy;      // by batch_lane and batch_gradient
+  size_t pieces, piece_floats;             // of the gradient; 0: it is made whole
+  bool sparse_dx;                          // dx is zero at most pixels: cheap to add to another gradient, dear to write
 };
 
 // What makers need to know about the net.
@@ -144,6 +144,7 @@ struct conv_spec {
   struct window window;
   bool relu;
   bool input_gradient; // backward will be asked for dx
+  bool maps_only;      // nobody asks for the gradients of the parameters
   // For a convolution that does not train, which has no backward:
   bool norm; // parameters 2 to 5 are a batch norm's behind it: gamma, beta, mean, variance; folded into kernel and bias
   float epsilon; // of the batch norm
@@ -160,11 +161,12 @@ struct separable_spec {
   bool relu, pool, input_gradient;
 };
 
-// A batch norm, and the ReLU that is its only reader.
+// A batch norm, and what reads it alone: the sum with another map, a ReLU.
 struct norm_spec {
   struct shape shape;
   float epsilon, momentum;
   bool relu;
+  bool sum;    // x[1] is added before ReLU
   bool trains; // on the statistics of the batch; else on the moving ones
 };
 
@@ -205,9 +207,9 @@ struct ops {
                      struct error *error);
   // y = max(x, 0); backward reads y.
   enum status (*relu)(struct op **out, const struct op_context *context, struct shape shape, struct error *error);
-  // y = gamma * (x - mean) / sqrt(variance + epsilon) + beta, then ReLU. Parameters: gamma, beta, moving mean, moving
-  // variance, all [C]. In training mean and (biased) variance are those of the batch, over N, H and W, and the moving
-  // ones follow them, as in Keras 3.
+  // y = gamma * (x - mean) / sqrt(variance + epsilon) + beta, + x[1] if `sum`, then ReLU. Parameters: gamma, beta,
+  // moving mean, moving variance, all [C]. In training mean and (biased) variance are those of the batch, over N, H and
+  // W, and the moving ones follow them, as in Keras 3.
   enum status (*norm)(struct op **out, const struct op_context *context, const struct norm_spec *spec,
                       struct error *error);
   // y = x[0] + x[1]

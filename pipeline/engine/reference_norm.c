@@ -67,6 +67,7 @@ static void norm_forward(const struct op *op, const struct op_run *run)
     double mean = own ? norm->state.batch_mean[c] : norm->mean[c];
     double scale = inverse(norm, own ? norm->state.batch_variance[c] : norm->variance[c]) * norm->gamma[c];
     double y = ((double)get(run->x[0], norm->dtype, i) - mean) * scale + norm->beta[c];
+    if (norm->spec.sum) y += (double)get(run->x[1], norm->dtype, i);
     put(run->y, norm->dtype, i, norm->spec.relu && y < 0 ? 0 : (float)y);
   }
 }
@@ -78,10 +79,18 @@ static double masked(const struct norm_op *norm, const struct op_run *run, size_
   return (double)get(run->dy, norm->dtype, i);
 }
 
+// The gradient of the map that is added.
+static void give_sum(const struct norm_op *norm, const struct op_run *run)
+{
+  for (size_t i = 0; norm->spec.sum && run->dx[1] && i < norm->elements; i++)
+    put_gradient(run, 1, norm->dtype, i, (float)masked(norm, run, i));
+}
+
 // Without statistics of the batch this is all: dx.
 static void frozen_backward(const struct op *op, const struct op_run *run)
 {
   const struct norm_op *norm = (const struct norm_op *)op;
+  give_sum(norm, run);
   for (size_t i = 0; run->dx[0] && i < norm->elements; i++) {
     size_t c = i % norm->channels;
     double scale = inverse(norm, norm->variance[c]) * norm->gamma[c];
@@ -93,6 +102,7 @@ static void norm_backward(const struct op *op, const struct op_run *run)
 {
   const struct norm_op *norm = (const struct norm_op *)op;
   const struct norm_state *state = &norm->state;
+  give_sum(norm, run);
   for (size_t c = 0; c < norm->channels; c++) {
     double dy_sum = 0, dy_x = 0, scale = inverse(norm, state->batch_variance[c]);
     for (size_t i = c; i < norm->elements; i += norm->channels) {

@@ -36,7 +36,7 @@ struct trial {
   int channels; // of the output: filters, units
   int size, stride;
   enum padding padding;
-  bool relu, add, no_dx;
+  bool relu, add, no_dx, sum;
   int pad; // zeros on each side instead of `padding`; forward alone where a pool reads them
   float rate;
 };
@@ -122,9 +122,12 @@ static inline enum status rig_make(struct rig *rig, const struct ops *ops, struc
     rig->parameters = 4;
     for (int p = 0; p < 4; p++) rig->counts[p] = (size_t)t->x.c;
     rig->y_shape = t->x;
+    rig->inputs = t->sum ? 2 : 1;
     return ops->norm(
         &rig->op, &context,
-        &(struct norm_spec){.shape = t->x, .epsilon = 1e-3f, .momentum = 0.9f, .relu = t->relu, .trains = true}, error);
+        &(struct norm_spec){
+            .shape = t->x, .epsilon = 1e-3f, .momentum = 0.9f, .relu = t->relu, .sum = t->sum, .trains = true},
+        error);
   case TRIAL_RELU:
     rig->y_shape = t->x;
     return ops->relu(&rig->op, &context, t->x, error);

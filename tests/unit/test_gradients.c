@@ -76,6 +76,7 @@ static void every_op_has_its_slope(void **state)
       {.x = {7, 8, 3}, .channels = 4, .size = 7, .stride = 2, .pad = 3, .relu = true},
       {.kind = TRIAL_NORM, .x = {3, 4, 5}},
       {.kind = TRIAL_NORM, .x = {3, 4, 5}, .relu = true},
+      {.kind = TRIAL_NORM, .x = {3, 4, 5}, .relu = true, .sum = true},
       {.kind = TRIAL_RELU, .x = {3, 4, 5}},
       {.kind = TRIAL_ADD, .x = {3, 2, 4}},
       {.kind = TRIAL_DROPOUT, .x = {3, 4, 5}, .rate = 0.4f},

@@ -185,6 +185,51 @@ static void check_adam(const struct kernels *kernels, struct rng *rng)
   map_free(&w), map_free(&g), map_free(&m), map_free(&v), map_free(&old), map_free(&first), map_free(&second);
 }
 
+// Channels and filters beside the block must stay as they are.
+static void check_conv_weights(const struct kernels *kernels, struct rng *rng)
+{
+  enum { BLOCK = CONV_WEIGHTS_BLOCK };
+  struct conv_weights job = {.n = rng_below(rng, 4), .size = 1 + 2 * rng_below(rng, 2), .stride = 1};
+  if (job.size == 1) job.stride = 1 + rng_below(rng, 2);
+  job.y_h = 1 + rng_below(rng, job.size == 1 ? 9 : 20), job.y_w = 1 + rng_below(rng, 17);
+  job.x_h = job.y_h * job.stride - rng_below(rng, (uint32_t)job.stride);
+  job.x_w = job.y_w * job.stride - rng_below(rng, (uint32_t)job.stride);
+  job.top = job.left = job.size / 2;
+  job.x_c = BLOCK * (1 + rng_below(rng, 3)), job.y_c = BLOCK * (1 + rng_below(rng, 7));
+  job.channel = BLOCK * rng_below(rng, (uint32_t)(job.x_c / BLOCK));
+  job.filter = BLOCK * rng_below(rng, (uint32_t)(job.y_c / BLOCK));
+  job.channels = job.x_c - job.channel;
+  job.filters = job.y_c - job.filter;
+  struct map x = map_new(kernels->dtype, job.n * job.x_h * job.x_w * job.x_c, rng);
+  struct map dy = map_new(kernels->dtype, job.n * job.y_h * job.y_w * job.y_c, rng);
+  struct map sum = map_new(DTYPE_F32, job.size * job.size * job.x_c * job.y_c, rng);
+  struct map bias = map_new(DTYPE_F32, job.filters, rng);
+  void *scratch = NULL;
+  assert_int_equal(mem_aligned(&scratch, 1, kernels->conv_weights_scratch(&job), "scratch", NULL), OK);
+  job.x = x.elements, job.dy = dy.elements, job.sum = sum.elements, job.bias = bias.elements;
+  kernels->conv_weights(&job, scratch);
+  for (size_t i = 0; i < sum.n; i++) {
+    size_t f = i % job.y_c, c = i / job.y_c % job.x_c, at = i / job.y_c / job.x_c;
+    double expected = 0;
+    for (size_t p = 0; p < job.n * job.y_h * job.y_w; p++) {
+      size_t image = p / job.y_w / job.y_h, row = p / job.y_w % job.y_h, column = p % job.y_w;
+      size_t x_row = row * job.stride + at / job.size, x_column = column * job.stride + at % job.size;
+      if (x_row < job.top || x_column < job.left || x_row - job.top >= job.x_h || x_column - job.left >= job.x_w)
+        continue;
+      size_t pixel = (image * job.x_h + x_row - job.top) * job.x_w + x_column - job.left;
+      expected += (double)x.floats[pixel * job.x_c + c] * (double)dy.floats[p * job.y_c + f];
+    }
+    assert_near(kernels, f < job.filter || c < job.channel ? (double)sum.floats[i] : expected, map_at(&sum, i));
+  }
+  for (size_t f = 0; f < job.filters; f++) {
+    double expected = bias.floats[f];
+    for (size_t p = 0; p < job.n * job.y_h * job.y_w; p++) expected += (double)dy.floats[p * job.y_c + job.filter + f];
+    assert_near(kernels, expected, map_at(&bias, f));
+  }
+  free(scratch);
+  map_free(&x), map_free(&dy), map_free(&sum), map_free(&bias);
+}
+
 static double tap(const struct map rows[4], size_t w, size_t c, size_t row, long x, size_t at)
 {
   return x < 0 || x >= (long)w ? 0 : rows[row].floats[(size_t)x * c + at];
@@ -364,6 +409,10 @@ static void test_packing(void **state)
 {
   (void)state, for_each_table(check_packing);
 }
+static void test_conv_weights(void **state)
+{
+  (void)state, for_each_table(check_conv_weights);
+}
 static void test_adam(void **state)
 {
   (void)state, for_each_table(check_adam);
@@ -401,10 +450,10 @@ static void test_selection(void **state)
 int main(void)
 {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_product), cmocka_unit_test(test_transposed), cmocka_unit_test(test_depthwise),
-      cmocka_unit_test(test_pool),    cmocka_unit_test(test_elements),   cmocka_unit_test(test_dropout_mask),
-      cmocka_unit_test(test_winners), cmocka_unit_test(test_selection),  cmocka_unit_test(test_packing),
-      cmocka_unit_test(test_adam),
+      cmocka_unit_test(test_product), cmocka_unit_test(test_transposed),   cmocka_unit_test(test_depthwise),
+      cmocka_unit_test(test_pool),    cmocka_unit_test(test_elements),     cmocka_unit_test(test_dropout_mask),
+      cmocka_unit_test(test_winners), cmocka_unit_test(test_selection),    cmocka_unit_test(test_packing),
+      cmocka_unit_test(test_adam),    cmocka_unit_test(test_conv_weights),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -102,6 +102,8 @@ static void norm_and_relu_agree(void **state)
       {.kind = TRIAL_NORM, .x = {7, 7, 128}},
       {.kind = TRIAL_NORM, .x = {13, 11, 70}, .relu = true},
       {.kind = TRIAL_NORM, .x = {1, 2, 3}, .relu = true},
+      {.kind = TRIAL_NORM, .x = {7, 9, 128}, .relu = true, .sum = true},
+      {.kind = TRIAL_NORM, .x = {13, 11, 70}, .sum = true},
       {.kind = TRIAL_RELU, .x = {7, 5, 33}},
   };
   compare_all(trials, sizeof trials / sizeof *trials);

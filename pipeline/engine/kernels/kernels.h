@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "engine/kernels/norm.h"
 #include "engine/tensor.h"
 
 enum { KERNEL_SEGMENTS = 8 }; // rows of a convolution kernel, at most
@@ -27,6 +28,19 @@ enum { WINNER_FILTERS = 64 }; // of `winners` below, at most
 struct rows {
   const void *base[KERNEL_SEGMENTS];
   size_t segments, k, stride;
+};
+
+// For `conv_weights`: a block of the gradient, channels channel ... and filters filter ... , from maps x [n, x_h, x_w,
+// x_c] and dy [n, y_h, y_w, y_c]. x_c, y_c and all four numbers of the block are multiples of CONV_WEIGHTS_BLOCK;
+// kernels above 1x1 have stride 1.
+enum { CONV_WEIGHTS_BLOCK = 16 };
+struct conv_weights {
+  size_t n, x_h, x_w, x_c, y_h, y_w, y_c;
+  size_t size, stride, top, left; // of the window
+  const void *x, *dy;
+  size_t channel, channels, filter, filters;
+  float *sum;  // [size, size, x_c, y_c]: the block's numbers are written
+  float *bias; // [filters]: the column sums of dy are added; NULL: not wanted
 };
 
 // Keras' Adam: epsilon is outside the bias correction, which is folded into lr: lr * sqrt(1 - beta2^t) / (1 - beta1^t).
@@ -64,6 +78,10 @@ struct kernels {
 
   // sum[n] += column sums of B[m, n]: bias gradients.
   void (*column_sums)(size_t m, size_t n, const void *b, size_t stride, float *sum);
+
+  // The gradient of a convolution's kernel over images that lie together. `scratch` holds conv_weights_scratch bytes.
+  size_t (*conv_weights_scratch)(const struct conv_weights *job);
+  void (*conv_weights)(const struct conv_weights *job, void *scratch);
 
   // A depthwise 3x3 kernel [9, c] as `depthwise` reads it, in the table's dtype: depthwise_bytes(c) bytes.
   size_t (*depthwise_bytes)(size_t c);
@@ -107,6 +125,7 @@ struct kernels {
   void (*from_u8)(size_t n, const uint8_t *bytes, float scale, void *out); // out = bytes * scale
   void (*from_f32)(size_t n, const float *values, void *out);
   void (*to_f32)(size_t n, const void *values, float *out);
+  struct norm_loops norm;
   // One update of n weights by their gradients; m and v are the moments. Whether the new weights are finite.
   bool (*adam)(const struct adam *adam, size_t n, float *w, const float *g, float *m, float *v);
 };

@@ -1,20 +1,29 @@
-// Loops of batch norm and ReLU over maps [pixels, c] of float or bf16, compiled for each instruction set as the kernels
-// are. A map's channels follow each other; `stride` elements lie between pixels of a part of the channels.
+// Loops of batch norm and ReLU over maps [pixels, c], a part of each table of kernels.h. A map's channels follow each
+// other; `stride` elements lie between pixels of a part of the channels.
 #ifndef ENGINE_KERNELS_NORM_H
 #define ENGINE_KERNELS_NORM_H
 
-#include "engine/kernels/kernels.h"
+#include <stdbool.h>
+#include <stddef.h>
 
 enum { NORM_CHANNELS = 64 }; // at most, in one call of moments and sums
+
+// The maps of `sums`: where y is given, dy is first set to zero where y is not positive; then it is written, or added,
+// to `other` where that is given.
+struct norm_gradients {
+  const void *x, *y;
+  void *dy, *other;
+  bool add;
+};
 
 struct norm_loops {
   // Mean and sum of squared deviations of each of c <= NORM_CHANNELS channels.
   void (*moments)(size_t pixels, size_t c, size_t stride, const void *x, double *mean, double *deviation);
-  // y = x * scale + shift, then max(0, .) if relu.
-  void (*apply)(size_t pixels, size_t c, const void *x, const float *scale, const float *shift, bool relu, void *y);
-  // Sums of dy and of dy * (x - mean) * inverse for c <= NORM_CHANNELS channels; where y is given, dy is first set to
-  // zero where y is not positive.
-  void (*sums)(size_t pixels, size_t c, size_t stride, const void *x, const void *y, void *dy, const float *mean,
+  // y = x * scale + shift, + other unless that is NULL, then max(0, .) if relu.
+  void (*apply)(size_t pixels, size_t c, const void *x, const float *scale, const float *shift, const void *other,
+                bool relu, void *y);
+  // Sums of dy and of dy * (x - mean) * inverse for c <= NORM_CHANNELS channels, and what norm_gradients says.
+  void (*sums)(size_t pixels, size_t c, size_t stride, const struct norm_gradients *maps, const float *mean,
                const float *inverse, double *sum, double *sum_x);
   // dx = a * dy + b * x + d, or dx += that.
   void (*spread)(size_t pixels, size_t c, const void *x, const void *dy, const float *a, const float *b, const float *d,
@@ -23,8 +32,5 @@ struct norm_loops {
   // dx = dy where y > 0, else 0; or dx += that.
   void (*relu_backward)(size_t n, const void *y, const void *dy, bool add, void *dx);
 };
-
-// Those of the instruction set that `kernels` is for, and of its dtype.
-const struct norm_loops *norm_loops_of(const struct kernels *kernels);
 
 #endif
