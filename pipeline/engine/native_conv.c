@@ -167,10 +167,9 @@ static void conv_backward(const struct op *op, const struct op_run *run)
     struct rows rows = strip_rows(conv, x, s);
     size_t m = strip_pixels(conv, s), at = s * conv->strip * filters * conv->element;
     unsigned char *dy = (unsigned char *)run->dy + at;
-    if (conv->spec.relu) conv->k->relu_gradient(m * filters, (unsigned char *)run->y + at, dy);
-    conv->k->column_sums(m, filters, dy, filters, run->lane + conv->kernel_count);
-    conv->k->product_transposed(m, filters, &rows, dy, filters, run->lane,
-                                (unsigned char *)run->scratch + conv->zip_at);
+    const unsigned char *y = conv->spec.relu ? (const unsigned char *)run->y + at : NULL;
+    conv->k->weights_gradient(m, filters, &rows, y, dy, run->lane, run->lane + conv->kernel_count,
+                              (unsigned char *)run->scratch + conv->zip_at);
     if (pointwise) pointwise_input(conv, run, s, dy);
   }
   if (run->dx[0] && !pointwise) wide_input(conv, run);

@@ -230,6 +230,39 @@ static void check_conv_weights(const struct kernels *kernels, struct rng *rng)
   map_free(&x), map_free(&dy), map_free(&sum), map_free(&bias);
 }
 
+static void check_weights_gradient(const struct kernels *kernels, struct rng *rng)
+{
+  size_t m = 1 + rng_below(rng, 60), n = 1 + rng_below(rng, 150), k = 1 + rng_below(rng, 40);
+  size_t segments = 1 + rng_below(rng, 3), stride = 1 + rng_below(rng, 50), segment = (m - 1) * stride + k;
+  bool relu = rng_below(rng, 2);
+  struct map a = map_new(kernels->dtype, segments * segment, rng), value = map_new(kernels->dtype, m * n, rng);
+  struct map gradient = map_new(kernels->dtype, m * n, rng), sum = map_new(DTYPE_F32, segments * k * n, rng);
+  struct map bias = map_new(DTYPE_F32, n, rng);
+  struct rows rows = {.segments = segments, .k = k, .stride = stride};
+  for (size_t s = 0; s < segments; s++) rows.base[s] = map_from(&a, s * segment);
+  void *scratch = NULL;
+  assert_int_equal(mem_aligned(&scratch, 1, kernels->transposed_scratch(m, n, segments * k), "scratch", NULL), OK);
+  kernels->weights_gradient(m, n, &rows, relu ? value.elements : NULL, gradient.elements, sum.elements, bias.elements,
+                            scratch);
+  for (size_t i = 0; i < m * n; i++) {
+    if (relu && value.floats[i] <= 0) gradient.floats[i] = 0;
+    assert_true(map_at(&gradient, i) == gradient.floats[i]);
+  }
+  for (size_t j = 0; j < n; j++) {
+    double column = bias.floats[j];
+    for (size_t i = 0; i < m; i++) column += gradient.floats[i * n + j];
+    assert_near(kernels, column, map_at(&bias, j));
+    for (size_t row = 0; row < segments * k; row++) {
+      double expected = sum.floats[row * n + j];
+      for (size_t i = 0; i < m; i++)
+        expected += (double)a.floats[row / k * segment + i * stride + row % k] * gradient.floats[i * n + j];
+      assert_near(kernels, expected, map_at(&sum, row * n + j));
+    }
+  }
+  free(scratch);
+  map_free(&a), map_free(&value), map_free(&gradient), map_free(&sum), map_free(&bias);
+}
+
 static double tap(const struct map rows[4], size_t w, size_t c, size_t row, long x, size_t at)
 {
   return x < 0 || x >= (long)w ? 0 : rows[row].floats[(size_t)x * c + at];
@@ -287,6 +320,10 @@ static void check_pool(const struct kernels *kernels, struct rng *rng)
   memcpy(rows[1].floats, rows[0].floats, c * sizeof(float));
   uint8_t *which = calloc(w * c, 1);
   kernels->pool(w, c, rows[0].elements, rows[1].elements, pooled.elements, which);
+  struct map without = map_new(kernels->dtype, w * c, NULL);
+  kernels->pool(w, c, rows[0].elements, rows[1].elements, without.elements, NULL);
+  assert_memory_equal(without.elements, pooled.elements, w * c * dtype_size(kernels->dtype));
+  map_free(&without);
   struct map back[2] = {map_new(kernels->dtype, 2 * w * c, rng), map_new(kernels->dtype, 2 * w * c, rng)};
   kernels->unpool(w, c, gradient.elements, pooled.elements, which, true, back[0].elements, back[1].elements);
   for (size_t x = 0; x < w; x++)
@@ -417,6 +454,10 @@ static void test_adam(void **state)
 {
   (void)state, for_each_table(check_adam);
 }
+static void test_weights_gradient(void **state)
+{
+  (void)state, for_each_table(check_weights_gradient);
+}
 static void test_depthwise(void **state)
 {
   (void)state, for_each_table(check_depthwise);
@@ -453,7 +494,7 @@ int main(void)
       cmocka_unit_test(test_product), cmocka_unit_test(test_transposed),   cmocka_unit_test(test_depthwise),
       cmocka_unit_test(test_pool),    cmocka_unit_test(test_elements),     cmocka_unit_test(test_dropout_mask),
       cmocka_unit_test(test_winners), cmocka_unit_test(test_selection),    cmocka_unit_test(test_packing),
-      cmocka_unit_test(test_adam),    cmocka_unit_test(test_conv_weights),
+      cmocka_unit_test(test_adam),    cmocka_unit_test(test_conv_weights), cmocka_unit_test(test_weights_gradient),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -83,6 +83,11 @@ struct kernels {
   size_t (*conv_weights_scratch)(const struct conv_weights *job);
   void (*conv_weights)(const struct conv_weights *job, void *scratch);
 
+  // Both for y[m, n] = A * W + bias, then ReLU (`value` is y, or NULL: no ReLU): gradient[m, n] becomes zero where y is
+  // not positive, sum and bias are added to.
+  void (*weights_gradient)(size_t m, size_t n, const struct rows *a, const void *value, void *gradient, float *sum,
+                           float *bias, void *scratch);
+
   // A depthwise 3x3 kernel [9, c] as `depthwise` reads it, in the table's dtype: depthwise_bytes(c) bytes.
   size_t (*depthwise_bytes)(size_t c);
   void (*depthwise_pack)(size_t c, const float *kernel, void *packed);
@@ -92,7 +97,8 @@ struct kernels {
   // sum[9, c] += the weight gradient of the two output rows.
   void (*depthwise_weights)(size_t w, size_t c, const void *const rows[4], const void *const gradients[2], float *sum);
 
-  // Max pool 2x2, stride 2, of two rows of 2w pixels; which[w, c] is 0..3, the first of equal values.
+  // Max pool 2x2, stride 2, of two rows of 2w pixels; which[w, c] is 0..3, the first of equal values (NULL: not
+  // wanted).
   void (*pool)(size_t w, size_t c, const void *top, const void *bottom, void *out, uint8_t *which);
   // Its gradient, zero where the pooled value is not positive if relu: the pool's input went through one.
   void (*unpool)(size_t w, size_t c, const void *gradient, const void *pooled, const uint8_t *which, bool relu,
