@@ -67,18 +67,13 @@ static void pad(const uint8_t *pixels, int width, int height, uint8_t *to)
   }
 }
 
-static void to_bytes(const uint16_t *mixed, size_t n, uint8_t *out)
-{
-  for (size_t i = 0; i < n; i++) out[i] = (uint8_t)((mixed[i] + 128) >> 8);
-}
-
 // Along a line of pixels `stride` bytes apart.
 static void mix_along(const struct pixel_kernels *kernels, const struct taps *taps, const uint8_t *center,
                       ptrdiff_t stride, size_t n, uint8_t *out)
 {
   uint16_t mixed[PADDED * CHANNELS];
   kernels->mix_rows(center - taps->radius * stride, (size_t)stride, taps->weight, 2 * taps->radius + 1, n, mixed);
-  to_bytes(mixed, n, out);
+  kernels->round_levels(mixed, n, out);
 }
 
 static void blur(const struct pixel_kernels *kernels, double deviation, uint8_t *pixels, int width, int height)

@@ -11,9 +11,15 @@ enum { CHANNELS = 3, FRACTION = PIXEL_FRACTION, HALF = 1 << (FRACTION - 1), NEAR
 
 static const double radians = 3.14159265358979323846 / 180;
 
-static int64_t fixed(double value)
+// llround, but inline and without its care for numbers a hair below a half: coordinates are far below 2^52.
+static inline int64_t rounded(double value)
 {
-  return llround(value * (1 << FRACTION));
+  return (int64_t)(value + (value < 0 ? -0.5 : 0.5));
+}
+
+static inline int64_t fixed(double value)
+{
+  return rounded(value * (1 << FRACTION));
 }
 
 // The inverse of: flip, zoom with aspect, shear, rotate about the centre, translate; perspective is apart.
@@ -55,8 +61,8 @@ static void bend(int64_t a, int64_t middle, int64_t end, int n, int64_t *step, i
 {
   double chord = (double)(end - a);
   double exact = n ? ((double)(end - middle) - (double)(middle - a)) * 2 / ((double)n * n) : 0;
-  *out = llround(exact);
-  *step = n ? llround(chord / n - (double)*out * n) : 0;
+  *out = rounded(exact);
+  *step = n ? rounded(chord / n - (double)*out * n) : 0;
 }
 
 struct augment_line augment_line(const struct augment_geometry *g, int x, int y, int count)
@@ -176,5 +182,5 @@ void augment_sample_by(const struct pixel_kernels *kernels, bool near, const str
   }
   struct pixel_line narrow = {(int32_t)line->x,      (int32_t)line->y,      (int32_t)line->x_step,
                               (int32_t)line->y_step, (int32_t)line->x_bend, (int32_t)line->y_bend};
-  kernels->sample(source, &narrow, chunk);
+  kernels->sample(source, &narrow, count, chunk);
 }

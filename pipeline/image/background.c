@@ -23,6 +23,12 @@ struct cell {
   int16_t luma, red, blue; // red and blue: differences from luma
 };
 
+static inline struct cell mean_of(int r, int g, int b, int count)
+{
+  int luma = (77 * r + 150 * g + 29 * b) / (256 * count);
+  return (struct cell){(int16_t)luma, (int16_t)(r / count - luma), (int16_t)(b / count - luma)};
+}
+
 static struct cell cell_at(const uint8_t *source, int width, int height, int column, int row)
 {
   int x0 = column * width / GRID, x1 = (column + 1) * width / GRID;
@@ -36,9 +42,8 @@ static struct cell cell_at(const uint8_t *source, int width, int height, int col
       const uint8_t *pixel = source + ((size_t)y * (size_t)width + (size_t)x) * 3;
       r += pixel[0], g += pixel[1], b += pixel[2];
     }
-  if (count == 0) count = 1; // no cell is empty: for the analyzer
-  int luma = (77 * r + 150 * g + 29 * b) / (256 * count);
-  return (struct cell){(int16_t)luma, (int16_t)(r / count - luma), (int16_t)(b / count - luma)};
+  if (count == 4) return mean_of(r, g, b, 4); // as 100x100 pictures have them: no division
+  return mean_of(r, g, b, count ? count : 1); // no cell is empty: for the analyzer
 }
 
 // The left, upper and right edge, a little inside: some pictures are framed. An arm comes from below.
@@ -89,7 +94,8 @@ static void flood(const struct cell *cells, uint8_t background[CELLS])
     if (on_edge(i) && redness(&cells[i]) <= limit && cells[i].luma >= dark)
       background[i] = 1, queue[end++] = (int16_t)i;
   while (begin < end) {
-    int at = queue[begin++], column = at % GRID, row = at / GRID;
+    unsigned column = (unsigned)queue[begin] % GRID, row = (unsigned)queue[begin] / GRID;
+    int at = queue[begin++];
     const int next[4] = {column ? at - 1 : -1, column < GRID - 1 ? at + 1 : -1, row ? at - GRID : -1,
                          row < GRID - 1 ? at + GRID : -1};
     for (int n = 0; n < 4; n++) {

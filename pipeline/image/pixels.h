@@ -90,9 +90,13 @@ struct pixel_kernels {
   void (*mix_columns)(const uint16_t *rows, size_t pitch, int count, const struct mix *mix, size_t stride,
                       uint8_t *out);
 
-  // PIXEL_CHUNK bilinear samples of pixels up to two side's lengths outside the picture; those beyond are some pixel of
-  // the picture.
-  void (*sample)(const struct pixel_source *source, const struct pixel_line *line, struct pixel_chunk *chunk);
+  // Levels times 256 as bytes.
+  void (*round_levels)(const uint16_t *levels, size_t n, uint8_t *out);
+
+  // The first `count` bilinear samples, 1 to PIXEL_CHUNK, and perhaps some more, of pixels up to two side's lengths
+  // outside the picture; those beyond are some pixel of the picture.
+  void (*sample)(const struct pixel_source *source, const struct pixel_line *line, int count,
+                 struct pixel_chunk *chunk);
   // Lessens chunk->cover by the shares (levels, 255 << 8 for all) in the mask's first plane.
   void (*mask)(const struct pixel_chunk *mask, struct pixel_chunk *chunk);
   // The first `count` pixels of a row, 1 to PIXEL_CHUNK, as levels.

@@ -287,7 +287,10 @@ static enum status feeds(struct compare *compare, const char *precision, struct 
 {
   static const struct {
     const char *option, *task;
-  } ways[] = {{"--memory", "feed from memory"}, {NULL, "feed from a mapped file"}, {"--augment", "feed, augmented"}};
+  } ways[] = {{"--memory", "feed from memory"},
+              {NULL, "feed from a mapped file"},
+              {"--augment=recipe", "feed, augmented as cnn.yaml"},
+              {"--augment=all", "feed, all augmentations"}};
   enum status status = OK;
   for (size_t i = 0; !status && i < sizeof ways / sizeof *ways; i++) {
     const struct conditions under = {"train", precision, compare->threads, compare->batch, 3, ways[i].option};

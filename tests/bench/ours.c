@@ -1,6 +1,6 @@
 // ours train|infer|layers|stages|machine|features|head|resnet50 [--precision fp32|bf16] [--kernels
 // native|onednn|reference] [--threads N]
-//      [--batch N] [--seconds S] [--memory] [--augment]
+//      [--batch N] [--seconds S] [--memory] [--augment=recipe|all|OPERATION]
 // Exits with 77 where this CPU has no bf16.
 #include "ours.h"
 
@@ -19,15 +19,6 @@ static const struct {
                     {"stages", ours_stages}, {"machine", ours_machine},  {"features", ours_features},
                     {"head", ours_head},     {"resnet50", ours_resnet50}};
 enum { MEASUREMENTS = sizeof measurements / sizeof *measurements };
-
-const struct augment_recipe bench_recipe = {.rotate = 10,
-                                            .translate = 0.08f,
-                                            .zoom = 0.12f,
-                                            .shear = 5,
-                                            .brightness = 0.25f,
-                                            .contrast = 0.25f,
-                                            .saturation = 0.25f,
-                                            .noise = 6};
 
 void fill_noise(uint8_t *bytes, size_t count, uint64_t stream)
 {
@@ -89,19 +80,21 @@ static bool option(struct ours *ours, const char *name, const char *value)
 
 static bool parse(struct ours *ours, int argc, char **argv, int *measurement)
 {
+  static const char augment[] = "--augment=";
   if (argc < 2) return false;
   for (*measurement = 0; *measurement < MEASUREMENTS; ++*measurement)
     if (strcmp(argv[1], measurements[*measurement].name) == 0) break;
   if (*measurement == MEASUREMENTS) return false;
-  for (int i = 2; i < argc; i++)
+  for (int i = 2; i < argc; i++) {
     if (strcmp(argv[i], "--memory") == 0)
       ours->memory = true;
-    else if (strcmp(argv[i], "--augment") == 0)
-      ours->augment = true;
-    else if (i + 1 >= argc || !option(ours, argv[i], argv[i + 1]))
+    else if (strncmp(argv[i], augment, strlen(augment)) == 0) {
+      if (!(ours->augment = bench_recipe_find(argv[i] + strlen(augment)))) return false;
+    } else if (i + 1 >= argc || !option(ours, argv[i], argv[i + 1]))
       return false;
     else
       i++;
+  }
   return true;
 }
 
@@ -113,7 +106,7 @@ int main(int argc, char **argv)
   if (!parse(&ours, argc, argv, &measurement)) {
     fputs("usage: ours train|infer|layers|stages|machine|features|head|resnet50 [--precision fp32|bf16] [--kernels "
           "native|onednn|reference]\n"
-          "  [--threads N] [--batch N] [--seconds S] [--memory] [--augment]\n",
+          "  [--threads N] [--batch N] [--seconds S] [--memory] [--augment=recipe|all|OPERATION]\n",
           stderr);
     return 2;
   }

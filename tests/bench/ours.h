@@ -21,16 +21,16 @@ struct ours {
   enum net_precision precision;
   enum net_kernels kernels;
   int threads, batch;
-  double seconds; // that a measurement lasts
-  bool memory;    // training is fed from memory, not from a mapped tensor file
-  bool augment;
+  double seconds;                       // that a measurement lasts
+  bool memory;                          // training is fed from memory, not from a mapped tensor file
+  const struct augment_recipe *augment; // NULL: none; with `memory` it is done beforehand
 };
 
 // The measurements. Each prints its lines.
 enum status ours_train(const struct ours *ours, struct error *error);
 enum status ours_infer(const struct ours *ours, struct error *error);
 enum status ours_layers(const struct ours *ours, struct error *error); // one thread
-enum status ours_stages(const struct ours *ours, struct error *error); // decode, resize, augment
+enum status ours_stages(const struct ours *ours, struct error *error); // decode, resize, augment, each operation
 enum status ours_machine(const struct ours *ours, struct error *error);
 
 // ResNet50: the frozen part, a training step of the head (last4) from rows in bf16, a training step of everything.
@@ -45,7 +45,15 @@ enum status ours_net(const struct ours *ours, bool training, struct net **net, s
 double machine_flops(enum net_precision precision, int threads); // floating point operations per second
 double machine_bandwidth(size_t bytes, int threads);             // bytes/s read, over and over, from so many per thread
 
-extern const struct augment_recipe bench_recipe; // as in configs/cnn-augmented.yaml
+// Recipes of augmentation by name: first `recipe` (configs/cnn.yaml's) and `all` (configs/cnn-augmented.yaml's), then
+// one operation each.
+struct bench_recipe {
+  const char *name;
+  struct augment_recipe recipe;
+};
+extern const struct bench_recipe bench_recipes[];
+extern const size_t bench_recipe_count;
+const struct augment_recipe *bench_recipe_find(const char *name); // NULL: there is none
 
 void fill_noise(uint8_t *bytes, size_t count, uint64_t stream);
 

@@ -95,8 +95,10 @@ compare() { "$build/bench/compare" --ours "$work/ours" --threads 2 --rounds 2 "$
   run "$build/bench/ours" infer --batch 2 --seconds 0
   [ "$status" -eq 0 ]
   [[ "$output" == *"images_per_second="* ]]
-  run "$build/bench/ours" train --batch 2 --seconds 0 --augment
+  run "$build/bench/ours" train --batch 2 --seconds 0 --augment=all
   [ "$status" -eq 0 ]
+  run "$build/bench/ours" train --batch 2 --seconds 0 --augment=everything
+  [ "$status" -eq 2 ]
   run "$build/bench/ours" dance
   [ "$status" -eq 2 ]
 }

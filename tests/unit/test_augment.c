@@ -325,7 +325,7 @@ static void kernels_sample_as_plain_code_does(void **state)
     struct pixel_chunk plain = {0}, chunk = {0};
     augment_sample(&source, &same, PIXEL_CHUNK, &plain);
     for (size_t k = 0; k < tables; k++) {
-      kernels[k]->sample(&source, &line, &chunk);
+      kernels[k]->sample(&source, &line, PIXEL_CHUNK, &chunk);
       assert_memory_equal(&plain, &chunk, sizeof chunk);
     }
   }
