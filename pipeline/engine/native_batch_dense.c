@@ -1,6 +1,7 @@
 // A large dense layer: its weights are read once for the whole batch, not once an image. The inputs are cut into
-// pieces of a few rows of weights and those into chunks: a chunk's weights meet all images while they are in the cache;
-// what a chunk adds to the outputs is kept by itself and summed in the chunks' order.
+// pieces of a few rows of weights. Some of them are a block, whose weights are packed together and meet all images
+// while they are in the cache; some blocks are a chunk: what a chunk adds to the outputs is kept by itself and summed
+// in the chunks' order.
 //
 // The weights are packed once, for forward; backward turns a piece of them round in the first cache. Where the
 // optimizer takes gradients in pieces (net_options.pieces), a piece's gradient is computed when it is asked for, from
@@ -16,18 +17,20 @@ enum {
   CHUNKS = 64,
   PIECE_WEIGHTS = 1 << 14, // with the moments of Adam they fit the second cache
   PIECE_ROWS = 16,         // a multiple of it where that many fit
+  BLOCK_PIECES = 4,        // a panel of a block's weights fits the first cache
 };
 
 struct dense_op {
   struct op op;
-  const struct kernels *k;
+  const struct kernels *k, *sums; // sums: of fp32
   size_t inputs, units, element, batch;
   size_t pieces, rows; // rows of weights in each piece but the last: an even number
   size_t dy_stride;    // even, so that a bf16 row may be read one element further
   bool relu;
   float *bias, *partial; // partial: [CHUNKS, batch, units]
-  unsigned char *packed; // [CHUNKS, chunk_bytes]: weights
-  size_t chunk_bytes;
+  unsigned char *packed; // [blocks, block_bytes]: weights
+  size_t blocks, block_bytes;
+  void *zipped;      // dy as the right factor of the weights' gradient
   unsigned char *dy; // [batch, dy_stride], after ReLU
   uint32_t *largest; // [CHUNKS]: of x, for `bounded`
 };
@@ -40,6 +43,7 @@ static void dense_free(struct op *op)
   free(dense->partial);
   free(dense->dy);
   free(dense->largest);
+  free(dense->zipped);
   free(dense);
 }
 
@@ -54,26 +58,28 @@ static struct range range_of(const struct dense_op *dense, size_t first_piece, s
   return (struct range){first, (end < dense->inputs ? end : dense->inputs) - first};
 }
 
-static size_t first_piece_of(const struct dense_op *dense, size_t chunk)
+static size_t first_block_of(const struct dense_op *dense, size_t chunk)
 {
-  return dense->pieces * chunk / CHUNKS;
+  return dense->blocks * chunk / CHUNKS;
+}
+
+static struct range block_of(const struct dense_op *dense, size_t block)
+{
+  size_t end = (block + 1) * BLOCK_PIECES;
+  return range_of(dense, block * BLOCK_PIECES, end < dense->pieces ? end : dense->pieces);
 }
 
 static struct range chunk_of(const struct dense_op *dense, size_t c)
 {
-  return range_of(dense, first_piece_of(dense, c), first_piece_of(dense, c + 1));
+  size_t first = first_block_of(dense, c), end = first_block_of(dense, c + 1);
+  if (first == end) return (struct range){0};
+  struct range from = block_of(dense, first), last = block_of(dense, end - 1);
+  return (struct range){from.first, last.first + last.count - from.first};
 }
 
-static void *packed_chunk(const struct dense_op *dense, size_t c)
+static void *packed_block(const struct dense_op *dense, size_t block)
 {
-  return dense->packed + c * dense->chunk_bytes;
-}
-
-static size_t chunk_with(const struct dense_op *dense, size_t piece)
-{
-  size_t chunk = piece * CHUNKS / dense->pieces;
-  while (first_piece_of(dense, chunk + 1) <= piece) chunk++;
-  return chunk;
+  return dense->packed + block * dense->block_bytes;
 }
 
 static void dense_pack(struct op *op, float *const values[OP_PARAMETERS])
@@ -85,20 +91,19 @@ static void dense_pack(struct op *op, float *const values[OP_PARAMETERS])
 static void dense_pack_part(struct op *op, float *const values[OP_PARAMETERS], size_t part, size_t parts)
 {
   struct dense_op *dense = (struct dense_op *)op;
-  for (size_t c = part; c < CHUNKS; c += parts) {
-    struct range chunk = chunk_of(dense, c);
-    const float *weights = values[0] + chunk.first * dense->units;
-    if (chunk.count)
-      dense->k->pack(1, chunk.count, dense->units, weights, dense->units, 1, NULL, packed_chunk(dense, c));
+  for (size_t b = part; b < dense->blocks; b += parts) {
+    struct range block = block_of(dense, b);
+    dense->k->pack(1, block.count, dense->units, values[0] + block.first * dense->units, dense->units, 1, NULL,
+                   packed_block(dense, b));
   }
 }
 
 static void dense_pack_piece(struct op *op, size_t piece, const float *values)
 {
   struct dense_op *dense = (struct dense_op *)op;
-  size_t c = chunk_with(dense, piece);
-  struct range chunk = chunk_of(dense, c), rows = range_of(dense, piece, piece + 1);
-  dense->k->pack_again(chunk.count, dense->units, rows.first - chunk.first, rows.count, values, packed_chunk(dense, c));
+  size_t b = piece / BLOCK_PIECES;
+  struct range block = block_of(dense, b), rows = range_of(dense, piece, piece + 1);
+  dense->k->pack_again(block.count, dense->units, rows.first - block.first, rows.count, values, packed_block(dense, b));
 }
 
 // The batch's inputs to some rows of weights.
@@ -113,11 +118,14 @@ static struct rows inputs_of(const struct dense_op *dense, const struct op_batch
 static void dense_batch_forward(const struct op *op, const struct op_batch *batch)
 {
   const struct dense_op *dense = (const struct dense_op *)op;
+  const size_t outputs = batch->n * dense->units;
   for (size_t c = batch->part; c < CHUNKS; c += batch->parts) {
-    const struct rows rows = inputs_of(dense, batch, chunk_of(dense, c));
-    float *partial = dense->partial + c * dense->batch * dense->units;
-    if (rows.k)
-      dense->k->product_f32(batch->n, dense->units, &rows, packed_chunk(dense, c), false, partial, dense->units);
+    float *partial = dense->partial + c * dense->batch * dense->units, *out = partial;
+    for (size_t b = first_block_of(dense, c); b < first_block_of(dense, c + 1); b++, out = batch->scratch) {
+      const struct rows rows = inputs_of(dense, batch, block_of(dense, b));
+      dense->k->product_f32(batch->n, dense->units, &rows, packed_block(dense, b), false, out, dense->units);
+      if (out != partial) dense->sums->add_dropout(outputs, partial, out, NULL, 1, partial);
+    }
   }
 }
 
@@ -145,13 +153,14 @@ static void dense_backward(const struct op *op, const struct op_run *run)
 }
 
 // dx of a piece's inputs: dy times its weights, turned round in scratch; what is added to comes behind them.
-static void piece_inputs(const struct dense_op *dense, const struct op_batch *batch, size_t c, size_t piece)
+static void piece_inputs(const struct dense_op *dense, const struct op_batch *batch, size_t piece)
 {
   const struct kernels *k = dense->k;
   const struct rows dy = {.base = {dense->dy}, .segments = 1, .k = dense->units, .stride = dense->dy_stride};
-  struct range chunk = chunk_of(dense, c), range = range_of(dense, piece, piece + 1);
+  struct range block = block_of(dense, piece / BLOCK_PIECES), range = range_of(dense, piece, piece + 1);
   unsigned char *dx = (unsigned char *)batch->dx + range.first * dense->element, *turned = batch->scratch;
-  k->turn(chunk.count, dense->units, range.first - chunk.first, range.count, packed_chunk(dense, c), turned);
+  k->turn(block.count, dense->units, range.first - block.first, range.count, packed_block(dense, piece / BLOCK_PIECES),
+          turned);
   if (!batch->add) {
     k->product(batch->n, range.count, &dy, turned, false, dx, dense->inputs);
     return;
@@ -207,10 +216,13 @@ static void find_largest(const struct dense_op *dense, const struct op_batch *ba
 static void dense_batch_backward(const struct op *op, const struct op_batch *batch)
 {
   const struct dense_op *dense = (const struct dense_op *)op;
+  if (batch->part == 0) dense->k->zip(batch->n, dense->units, dense->dy, dense->dy_stride, dense->zipped);
   for (size_t c = batch->part; c < CHUNKS; c += batch->parts) {
     if (dense->op.pieces) find_largest(dense, batch, c);
-    for (size_t piece = first_piece_of(dense, c); batch->dx && piece < first_piece_of(dense, c + 1); piece++)
-      piece_inputs(dense, batch, c, piece);
+    size_t end = first_block_of(dense, c + 1) * BLOCK_PIECES;
+    if (end > dense->pieces) end = dense->pieces;
+    for (size_t piece = first_block_of(dense, c) * BLOCK_PIECES; batch->dx && piece < end; piece++)
+      piece_inputs(dense, batch, piece);
   }
 }
 
@@ -220,8 +232,7 @@ static void piece_gradient(const struct op *op, const struct op_batch *batch, si
   const struct dense_op *dense = (const struct dense_op *)op;
   struct range range = range_of(dense, piece, piece + 1);
   const struct rows rows = inputs_of(dense, batch, range);
-  memset(out, 0, range.count * dense->units * sizeof *out);
-  dense->k->product_transposed(batch->n, dense->units, &rows, dense->dy, dense->dy_stride, out, batch->scratch);
+  dense->k->product_zipped(batch->n, dense->units, &rows, dense->zipped, out, batch->scratch);
 }
 
 static void dense_batch_gradient(const struct op *op, const struct op_batch *batch,
@@ -272,16 +283,21 @@ static enum status allocate(struct dense_op *dense, bool training, struct error 
   enum status status = mem_aligned((void **)&dense->bias, dense->units, sizeof(float), "dense biases", error);
   if (!status) status = mem_aligned((void **)&dense->partial, partials, sizeof(float), "dense outputs", error);
   dense->op.own_bytes = partials * sizeof(float);
-  size_t most = dense->rows * ((dense->pieces + CHUNKS - 1) / CHUNKS);
-  dense->chunk_bytes = native_aligned(k->packed_bytes(1, most, dense->units));
+  dense->block_bytes = native_aligned(k->packed_bytes(1, dense->rows * BLOCK_PIECES, dense->units));
+  dense->op.scratch_bytes = dense->batch * dense->units * sizeof(float);
   if (!status) status = mem_zeroed((void **)&dense->largest, CHUNKS, sizeof(uint32_t), "dense inputs", error);
-  if (!status) status = mem_aligned((void **)&dense->packed, CHUNKS, dense->chunk_bytes, "packed weights", error);
-  dense->op.own_bytes += CHUNKS * dense->chunk_bytes;
+  if (!status)
+    status = mem_aligned((void **)&dense->packed, dense->blocks, dense->block_bytes, "packed weights", error);
+  dense->op.own_bytes += dense->blocks * dense->block_bytes;
   if (status || !training) return status;
   dense->op.own_bytes += dense->batch * dense->dy_stride * element;
-  dense->op.scratch_bytes =
-      larger(k->transposed_scratch(dense->batch, dense->units, dense->rows),
-             native_aligned(k->packed_bytes(1, dense->units, dense->rows)) + dense->batch * dense->rows * element);
+  size_t zipped = k->zipped_bytes(dense->batch, dense->units);
+  size_t turned = native_aligned(k->packed_bytes(1, dense->units, dense->rows)) + dense->batch * dense->rows * element;
+  dense->op.scratch_bytes = larger(dense->op.scratch_bytes, turned);
+  dense->op.scratch_bytes = larger(dense->op.scratch_bytes, k->transposed_scratch(dense->batch, 0, dense->rows));
+  dense->op.own_bytes += zipped;
+  status = mem_aligned(&dense->zipped, zipped, 1, "gradients", error);
+  if (status) return status;
   return mem_aligned((void **)&dense->dy, dense->batch * dense->dy_stride, element, "gradients", error);
 }
 
@@ -291,6 +307,7 @@ static void cut(struct dense_op *dense)
   dense->rows -= dense->rows % (dense->rows < PIECE_ROWS ? 2 : PIECE_ROWS);
   if (dense->rows == 0) dense->rows = 2;
   dense->pieces = (dense->inputs + dense->rows - 1) / dense->rows;
+  dense->blocks = (dense->pieces + BLOCK_PIECES - 1) / BLOCK_PIECES;
 }
 
 enum status native_batch_dense(struct op **out, const struct op_context *context, const struct dense_spec *spec,
@@ -301,6 +318,7 @@ enum status native_batch_dense(struct op **out, const struct op_context *context
   if (status) return status;
   struct dense_op *dense = (struct dense_op *)*out;
   dense->k = kernels;
+  dense->sums = native_kernels(DTYPE_F32);
   dense->inputs = (size_t)spec->inputs;
   dense->units = (size_t)spec->units;
   dense->batch = (size_t)context->batch;

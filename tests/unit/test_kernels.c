@@ -126,6 +126,18 @@ static void check_transposed(const struct kernels *kernels, struct rng *rng)
       assert_near(kernels, expected, map_at(&sum, row * n + j));
     }
   }
+  // The first run once more, written instead of added, by a zipped b.
+  rows.segments = 1;
+  void *zipped = NULL;
+  assert_int_equal(mem_aligned(&zipped, 1, kernels->zipped_bytes(m, n), "zipped", NULL), OK);
+  kernels->zip(m, n, b.elements, b_stride, zipped);
+  kernels->product_zipped(m, n, &rows, zipped, sum.elements, scratch);
+  for (size_t i = 0; i < k * n; i++) {
+    double expected = 0;
+    for (size_t r = 0; r < m; r++) expected += (double)a.floats[r * stride + i / n] * b.floats[r * b_stride + i % n];
+    assert_near(kernels, expected, map_at(&sum, i));
+  }
+  free(zipped);
   free(scratch);
   map_free(&a), map_free(&b), map_free(&sum), map_free(&bias);
 }

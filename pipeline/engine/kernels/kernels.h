@@ -76,6 +76,12 @@ struct kernels {
   void (*product_transposed)(size_t m, size_t n, const struct rows *a, const void *b, size_t b_stride, float *sum,
                              void *scratch);
 
+  // The same for one B and many A of one run each, written instead of added: B[m, n] is zipped once, to
+  // zipped_bytes; `scratch` holds transposed_scratch(m, 0, a->k).
+  size_t (*zipped_bytes)(size_t m, size_t n);
+  void (*zip)(size_t m, size_t n, const void *b, size_t b_stride, void *zipped);
+  void (*product_zipped)(size_t m, size_t n, const struct rows *a, const void *zipped, float *out, void *scratch);
+
   // sum[n] += column sums of B[m, n]: bias gradients.
   void (*column_sums)(size_t m, size_t n, const void *b, size_t stride, float *sum);
 
