@@ -90,6 +90,8 @@ const struct config_key config_keys[] = {
      "resnet50: all layers train; the trunk's last four and the head; the head alone"},
     {"model.variant", KEY_CHOICE, 0, 0, 0, CHOICES("v1", "v1.5"), "v1",
      "resnet50: v1 is Keras'; v1.5 torchvision's: stride on the 3x3 convolution, RGB scaled to mean 0 and deviation 1"},
+    {"model.zero_gamma", KEY_FLAG, 0, 0, 0, NULL, "false",
+     "resnet50, drawn: the last batch norm of each block starts at 0, the block as its shortcut"},
     {"model.weights", KEY_LIST, 0, 0, 0, NULL, "none",
      "what to start from: imagenet, none (drawn) or files in Keras' HDF5 or safetensors; the first that is there"},
     {"model.weights_url", KEY_TEXT, 0, 0, 0, NULL, "", "where imagenet is downloaded from; unset: Keras' own address"},

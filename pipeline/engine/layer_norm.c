@@ -73,7 +73,7 @@ int net_batch_norm(struct net *net, const char *name, int x, const struct batch_
   for (int i = 0; i < 4; i++) {
     if (!layer_parameter(net, &layer->layer, parts[i], 1, (int[4]){layer->layer.shape.c})) return -1;
     struct parameter *parameter = &net->parameters[net->parameter_count - 1];
-    parameter->initial = i == 0 || i == 3 ? 1 : 0;
+    parameter->initial = (i == 0 && !norm->zero) || i == 3 ? 1 : 0;
     parameter->trainable = i < 2;
   }
   return layer->layer.index;

@@ -50,6 +50,7 @@ struct dense {
 struct batch_norm {
   float epsilon;
   float momentum; // of the moving statistics: moving * momentum + batch * (1 - momentum)
+  bool zero;      // gamma starts at 0 instead of 1
 };
 // A part of a row of numbers, as a map: its values first ... times scale.
 struct slice {

@@ -18,7 +18,8 @@ enum status key_add_weights(struct stage_key *key, struct db *db, const struct c
 // Adds the digest of what model.start names, where it is set.
 enum status key_add_start(struct stage_key *key, struct db *db, const struct config *config, struct error *error);
 
-// Adds model.variant where it is not the first; what there was before there was a choice has no such pair.
+// Adds model.variant and model.zero_gamma where they are not the default: what there was before there was a choice has
+// no such pairs.
 enum status key_add_variant(struct stage_key *key, const struct config *config, struct error *error);
 
 // Adds all keys of the table that begin with `prefix`, but those in `except` (ends with NULL; may be NULL).

@@ -16,8 +16,8 @@ enum status run_key(struct stage_key **out, struct db *db, const struct config *
 {
   static const char *const apart[] = {"train.precision", "train.checkpoint_seconds", "train.lr_inputs", NULL};
   // Of weights and start, what they came to counts.
-  static const char *const initial[] = {"model.weights",   "model.weights_url", "model.start",
-                                        "model.trainable", "model.variant",     NULL};
+  static const char *const initial[] = {"model.weights", "model.weights_url", "model.start", "model.trainable",
+                                        "model.variant", "model.zero_gamma",  NULL};
   static const char *const copies[] = {"augment.mode", "augment.copies", NULL};
   const char *mode = config_text(config, "augment.mode");
   enum net_precision precision = NET_FP32;

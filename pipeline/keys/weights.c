@@ -14,7 +14,9 @@ bool weights_are_none(const struct config *config)
 enum status key_add_variant(struct stage_key *key, const struct config *config, struct error *error)
 {
   const char *variant = config_text(config, "model.variant");
-  return strcmp(variant, "v1") != 0 ? stage_key_add(key, "model.variant", variant, error) : OK;
+  enum status status = strcmp(variant, "v1") != 0 ? stage_key_add(key, "model.variant", variant, error) : OK;
+  bool zero = config_flag(config, "model.zero_gamma") && weights_are_none(config); // else nothing of it is left
+  return !status && zero ? stage_key_add(key, "model.zero_gamma", "true", error) : status;
 }
 
 void weights_model(const struct config *config, char out[WEIGHTS_MODEL_LIMIT])

@@ -38,6 +38,9 @@ struct model_options {
   enum model_part part;
   enum model_trainable trainable;
   enum model_variant variant;
+  // Of resnet50, drawn: the last batch norm of each block starts with a gamma of 0, so that a block begins as its
+  // shortcut (Goyal et al., "Accurate, large minibatch SGD: training ImageNet in 1 hour", 2017).
+  bool zero_gamma;
   // Of MODEL_HEAD's input rows. The scales are those of bytes; 1 for other types.
   enum dtype feature_dtype;
   float feature_scale[MODEL_FEATURE_MAPS];

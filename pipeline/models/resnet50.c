@@ -20,6 +20,7 @@ static struct name name_of(int stage, int block, const char *part)
 struct convolution {
   int filters, kernel, stride;
   enum padding padding;
+  bool zero; // its batch norm starts with a gamma of 0
 };
 
 // NAME_conv and NAME_bn.
@@ -29,14 +30,17 @@ static int convolve(struct net *net, int stage, int block, int number, int x, st
   snprintf(conv, sizeof conv, "%d_conv", number);
   snprintf(norm, sizeof norm, "%d_bn", number);
   const struct conv2d conv2d = {.filters = c.filters, .kernel = c.kernel, .stride = c.stride, .padding = c.padding};
+  struct batch_norm batch_norm = keras_norm;
+  batch_norm.zero = c.zero;
   x = net_conv2d(net, name_of(stage, block, conv).text, x, &conv2d);
-  return net_batch_norm(net, name_of(stage, block, norm).text, x, &keras_norm);
+  return net_batch_norm(net, name_of(stage, block, norm).text, x, &batch_norm);
 }
 
 // The shortcut of a block that reads x.
 static int shortcut_of(struct net *net, int stage, int block, int x, int filters, int stride)
 {
-  return block == 1 ? convolve(net, stage, block, 0, x, (struct convolution){4 * filters, 1, stride, PAD_VALID}) : x;
+  return block == 1 ? convolve(net, stage, block, 0, x, (struct convolution){4 * filters, 1, stride, PAD_VALID, false})
+                    : x;
 }
 
 // The first two convolutions of a block with their ReLUs: the output of NAME_2_relu. Padding before a stride on the 3x3
@@ -45,18 +49,18 @@ static int block_inside(struct net *net, int stage, int block, int x, int filter
                         enum model_variant variant)
 {
   bool late = variant == VARIANT_V1_5 && stride > 1;
-  x = convolve(net, stage, block, 1, x, (struct convolution){filters, 1, late ? 1 : stride, PAD_VALID});
+  x = convolve(net, stage, block, 1, x, (struct convolution){filters, 1, late ? 1 : stride, PAD_VALID, false});
   x = net_relu(net, name_of(stage, block, "1_relu").text, x);
   if (late) x = net_zero_pad2d(net, name_of(stage, block, "2_pad").text, x, 1);
   x = convolve(net, stage, block, 2, x,
-               (struct convolution){filters, 3, late ? stride : 1, late ? PAD_VALID : PAD_SAME});
+               (struct convolution){filters, 3, late ? stride : 1, late ? PAD_VALID : PAD_SAME, false});
   return net_relu(net, name_of(stage, block, "2_relu").text, x);
 }
 
 // The rest of a block: the last convolution, the sum with the shortcut, the ReLU.
-static int block_end(struct net *net, int stage, int block, int x, int shortcut, int filters)
+static int block_end(struct net *net, int stage, int block, int x, int shortcut, int filters, bool zero)
 {
-  x = convolve(net, stage, block, 3, x, (struct convolution){4 * filters, 1, 1, PAD_VALID});
+  x = convolve(net, stage, block, 3, x, (struct convolution){4 * filters, 1, 1, PAD_VALID, zero});
   x = net_add(net, name_of(stage, block, "add").text, shortcut, x);
   return net_relu(net, name_of(stage, block, "out").text, x);
 }
@@ -89,7 +93,7 @@ static void trunk(struct net *net, const struct model_options *options, int widt
       x = block_inside(net, stage, block, x, filters, stride, options->variant);
       inputs[0] = x;
       inputs[1] = shortcut;
-      if (stage < 5 || block < 3) x = block_end(net, stage, block, x, shortcut, filters);
+      if (stage < 5 || block < 3) x = block_end(net, stage, block, x, shortcut, filters, options->zero_gamma);
     }
 }
 
@@ -146,7 +150,7 @@ struct net *resnet50(const struct model_options *options)
     return net;
   }
   int x = maps[0];
-  if (last4 || options->part != MODEL_HEAD) x = block_end(net, 5, 3, maps[0], maps[1], filters);
+  if (last4 || options->part != MODEL_HEAD) x = block_end(net, 5, 3, maps[0], maps[1], filters, options->zero_gamma);
   if (options->trainable == TRAIN_HEAD) net_freeze(net, 0, last_layer(net));
   if (options->part == MODEL_TRUNK)
     net_flatten(net, "features", x);

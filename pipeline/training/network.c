@@ -25,6 +25,7 @@ enum status network_model(struct model_options *out, const struct config *config
       .part = part,
       .trainable = (enum model_trainable)config_choice(config, "model.trainable"),
       .variant = late_stride ? VARIANT_V1_5 : VARIANT_V1,
+      .zero_gamma = config_flag(config, "model.zero_gamma"),
       .feature_dtype = DTYPE_BF16,
   };
   return OK;

@@ -245,6 +245,29 @@ static void variant_with_the_stride_on_the_3x3(void **state)
     }
 }
 
+static void blocks_may_begin_as_their_shortcuts(void **state)
+{
+  (void)state;
+  for (int zero = 0; zero < 2; zero++) {
+    struct model_options options = options_of(MODEL_WHOLE, TRAIN_ALL);
+    options.zero_gamma = zero;
+    struct net *net = build(&options, &plans[2]);
+    size_t zeros = 0, ones = 0;
+    net_initialise(net, 1);
+    for (size_t p = 0; p < net_parameter_count(net); p++) {
+      const struct parameter *parameter = net_parameter(net, p);
+      if (!strstr(parameter->name, "_bn/gamma")) continue;
+      bool last = strstr(parameter->name, "_3_bn/gamma") != NULL;
+      assert_true(parameter->value[0] == (zero && last ? 0.0f : 1.0f));
+      zeros += parameter->value[0] == 0;
+      ones += parameter->value[0] == 1;
+    }
+    assert_int_equal(zeros, zero ? 16 : 0);
+    assert_int_equal(zeros + ones, 53);
+    net_free(net);
+  }
+}
+
 // Trunk and head are the whole net, cut in two.
 static void check_parts(enum model_trainable trainable, enum net_precision precision, enum dtype dtype)
 {
@@ -599,6 +622,7 @@ int main(void)
       cmocka_unit_test(features_and_logits_in_fp32),
       cmocka_unit_test(features_and_logits_in_bf16),
       cmocka_unit_test(variant_with_the_stride_on_the_3x3),
+      cmocka_unit_test(blocks_may_begin_as_their_shortcuts),
       cmocka_unit_test(trunk_and_head_are_the_whole),
       cmocka_unit_test(a_head_reads_bytes),
       cmocka_unit_test(training_in_fp32),
