@@ -5,7 +5,7 @@ build=${BUILD:-build}
 export BENCH_PEERS="$build/bench/peers"
 
 set -- --ours "$build/bench/ours" --torch tests/bench/peers/torch_seed_cnn.py
-if command -v node >/dev/null; then set -- "$@" --onnxruntime tests/bench/peers/onnxruntime_seed_cnn.js; fi
+if command -v node >/dev/null; then set -- "$@" --onnxruntime tests/bench/peers/onnxruntime_peer.js; fi
 if [ -n "${THREADS:-}" ]; then set -- "$@" --threads "$THREADS"; fi
 if [ -n "${BATCH:-}" ]; then set -- "$@" --batch "$BATCH"; fi
 if [ -n "${ISA:-}" ]; then set -- "$@" --isa "$ISA"; fi

@@ -1,5 +1,6 @@
 #!/bin/sh
-# ResNet50 beside PyTorch, in turns: tests/bench/resnet50.sh [ROUNDS [SECONDS]]. Prints the medians and their ratio.
+# ResNet50 beside PyTorch and, for fp32 features, onnxruntime, in turns: tests/bench/resnet50.sh [ROUNDS [SECONDS]].
+# Prints the medians and their ratio to PyTorch.
 set -eu
 build=${BUILD:-build}
 rounds=${1:-3} seconds=${2:-3} threads=${THREADS:-$(nproc)}
@@ -14,13 +15,17 @@ while [ "$round" -lt "$rounds" ]; do
     set -- $what
     ours=$(rate "$build/bench/ours" "$1" --precision "$2" --batch "$3") || ours=
     peer=$(rate tests/bench/peers/torch_resnet50.py "$1" --precision "$2" --batch "$3") || peer=
-    echo "$1 $2 $3 ${ours:--} ${peer:--}" >>"$figures"
+    other=
+    if [ "$1 $2" = "features fp32" ] && command -v node >/dev/null; then
+      other=$(rate tests/bench/peers/onnxruntime_peer.js "$1" --precision "$2" --batch "$3") || other=
+    fi
+    echo "$1 $2 $3 ${ours:--} ${peer:--} ${other:--}" >>"$figures"
   done
   round=$((round + 1))
 done
 
-printf '%-10s %-6s %6s %14s %14s %8s\n' resnet50 "" batch "ours images/s" PyTorch ratio
+printf '%-10s %-6s %6s %14s %14s %8s %12s\n' resnet50 "" batch "ours images/s" PyTorch ratio onnxruntime
 cut -d' ' -f1-3 "$figures" | awk '!seen[$0]++' | while read -r what; do
   middle() { grep "^$what " "$figures" | cut -d' ' -f"$1" | grep -v '^-$' | sort -n | awk '{v[NR] = $1} END {if (NR) print v[int((NR + 1) / 2)]; else print "-"}'; }
-  echo "$what $(middle 4) $(middle 5)"
-done | awk '{printf "%-10s %-6s %6s %14s %14s %8s\n", $1, $2, $3, $4, $5, ($4 == "-" || $5 == "-") ? "-" : sprintf("%.2f", $4 / $5)}'
+  echo "$what $(middle 4) $(middle 5) $(middle 6)"
+done | awk '{printf "%-10s %-6s %6s %14s %14s %8s %12s\n", $1, $2, $3, $4, $5, ($4 == "-" || $5 == "-") ? "-" : sprintf("%.2f", $4 / $5), $6}'

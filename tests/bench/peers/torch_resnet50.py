@@ -7,6 +7,8 @@
     head       a training step of the last four layers and the head, from features in memory
     resnet50   a training step of everything
 
+  torch_resnet50.py export FILE          the frozen part as ONNX, for onnxruntime
+
 Prints name=..., images_per_second=... (the median over the steps). Exits with 77 where PyTorch is missing.
 """
 import argparse
@@ -121,12 +123,16 @@ class Whole(nn.Module):
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("task", choices=("features", "head", "resnet50"))
+    parser.add_argument("task", choices=("features", "head", "resnet50", "export"))
+    parser.add_argument("file", nargs="?")
     parser.add_argument("--precision", choices=("fp32", "bf16"), default="fp32")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--seconds", type=float, default=2)
     options = parser.parse_args()
+    if options.task == "export":
+        return torch.onnx.export(Trunk().eval(), torch.zeros(1, 3, 224, 224), options.file, input_names=["pixels"],
+                                 dynamic_axes={"pixels": {0: "n"}}, opset_version=13)
     torch.set_num_threads(options.threads)
 
     def cast():

@@ -1,16 +1,16 @@
 #!/usr/bin/env node
-// A peer of `make bench`: inference of seed-cnn by onnxruntime on the CPU, fp32.
+// A peer of `make bench`: inference by onnxruntime on the CPU, fp32: `infer` of seed-cnn, `features` of ResNet50's frozen part.
 //
-//   onnxruntime_seed_cnn.js infer --precision fp32 [--threads N] [--batch N] [--seconds S]
+//   onnxruntime_peer.js infer|features --precision fp32 [--threads N] [--batch N] [--seconds S]
 //
-// BENCH_PEERS is the folder where `make deps-bench` has put onnxruntime-node and seed_cnn.onnx. Prints name=...,
+// BENCH_PEERS is the folder where `make deps-bench` has put onnxruntime-node, seed_cnn.onnx and resnet50.onnx. Prints name=...,
 // images_per_second=... (the median over the runs). Exits with 77 where either is missing.
 'use strict';
 const fs = require('fs');
 const path = require('path');
 
 const folder = path.resolve(process.env.BENCH_PEERS || 'build/bench/peers');
-const model = path.join(folder, 'seed_cnn.onnx');
+const tasks = { infer: { file: 'seed_cnn.onnx', side: 100 }, features: { file: 'resnet50.onnx', side: 224 } };
 const modules = path.join(folder, 'node_modules/onnxruntime-node');
 
 function option(name, fallback) {
@@ -20,13 +20,15 @@ function option(name, fallback) {
 
 async function main() {
   let ort;
+  const task = tasks[process.argv[2]];
+  if (!task || option('--precision', 'fp32') !== 'fp32') process.exit(77);
+  const model = path.join(folder, task.file);
   try {
     ort = require(modules);
     fs.accessSync(model);
   } catch {
     process.exit(77);
   }
-  if (process.argv[2] !== 'infer' || option('--precision', 'fp32') !== 'fp32') process.exit(77);
   const batch = Number(option('--batch', 64));
   const session = await ort.InferenceSession.create(model, {
     executionProviders: ['cpu'],
@@ -36,8 +38,8 @@ async function main() {
     interOpNumThreads: 1,
   });
   // Prepared beforehand, as for PyTorch.
-  const pixels = Float32Array.from({ length: batch * 3 * 100 * 100 }, Math.random);
-  const feeds = { pixels: new ort.Tensor('float32', pixels, [batch, 3, 100, 100]) };
+  const pixels = Float32Array.from({ length: batch * 3 * task.side * task.side }, Math.random);
+  const feeds = { pixels: new ort.Tensor('float32', pixels, [batch, 3, task.side, task.side]) };
   for (let i = 0; i < 2; i++) await session.run(feeds);
   const took = [];
   const begun = process.hrtime.bigint();
@@ -54,6 +56,6 @@ async function main() {
 }
 
 main().catch((error) => {
-  console.error(`onnxruntime_seed_cnn: ${error.message}`);
+  console.error(`onnxruntime_peer: ${error.message}`);
   process.exit(1);
 });
