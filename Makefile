@@ -16,7 +16,8 @@
 # make lint                     clang-tidy and cppcheck
 # make check-layers             includes point down only
 # make check-headers            every header compiles alone
-# make proof-kills             each stage killed at every system call and at 200 moments: an hour or so [KILLS=N] [EVERY=N] [ONLY="STAGE ..."]
+# make proof-kills              kills each stage at every system call and at 200 moments: an hour or so
+#                               [KILLS=N] [EVERY=N] [ONLY="STAGE ..."]
 # make check-resnet50           the whole ResNet50 against PyTorch, at full width (make deps-bench)
 # make check-aarch64            the C of pipeline/ compiles for 64-bit ARM (a cross compiler, headers of this machine)
 # make deps-lint                install what those need

@@ -10,6 +10,12 @@
 // The alignment of every tensor: one cache line, one AVX-512 register.
 enum { MEM_ALIGNMENT = 64 };
 
+// `bytes` rounded up to MEM_ALIGNMENT; for sizes that are known to be far from SIZE_MAX.
+static inline size_t mem_whole(size_t bytes)
+{
+  return (bytes + MEM_ALIGNMENT - 1) & ~(size_t)(MEM_ALIGNMENT - 1);
+}
+
 // *product = a * b; false if it does not fit.
 bool mem_multiply(size_t a, size_t b, size_t *product);
 

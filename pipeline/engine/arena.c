@@ -17,11 +17,6 @@ static int by_offset(const void *a, const void *b)
   return (p > q) - (p < q);
 }
 
-static size_t aligned(size_t bytes)
-{
-  return (bytes + MEM_ALIGNMENT - 1) & ~(size_t)(MEM_ALIGNMENT - 1);
-}
-
 enum status arena_place(struct arena_item *items, size_t count, size_t *bytes, struct error *error)
 {
   const struct arena_item **placed = NULL; // in the order of their offsets
@@ -30,11 +25,11 @@ enum status arena_place(struct arena_item *items, size_t count, size_t *bytes, s
   *bytes = 0;
   qsort(items, count, sizeof *items, by_size);
   for (size_t i = 0; i < count; i++) {
-    size_t offset = 0, size = aligned(items[i].bytes);
+    size_t offset = 0, size = mem_whole(items[i].bytes);
     for (size_t j = 0; j < i; j++) {
       if (placed[j]->dies < items[i].born || items[i].dies < placed[j]->born) continue;
       if (offset + size <= *placed[j]->offset) break; // fits into the gap before this neighbour
-      size_t end = *placed[j]->offset + aligned(placed[j]->bytes);
+      size_t end = *placed[j]->offset + mem_whole(placed[j]->bytes);
       if (end > offset) offset = end;
     }
     *items[i].offset = offset;

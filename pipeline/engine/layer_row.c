@@ -48,7 +48,8 @@ int net_slice(struct net *net, const char *name, int x, const struct slice *slic
   layer->slice = *slice;
   layer->layer.shape = slice->shape;
   size_t there = shape_elements(layer_input(net, &layer->layer, 0)->shape), count = shape_elements(slice->shape);
-  if (x != NET_INPUT) return layer_fail(net, name, "only the input can be sliced");
+  if (x != NET_INPUT || net->input_dtype == DTYPE_U8)
+    return layer_fail(net, name, "only an input of floats or bf16 can be sliced");
   if (slice->shape.h < 1 || slice->shape.w < 1 || slice->shape.c < 1 || slice->first > there ||
       count > there - slice->first)
     return layer_fail(net, name, "values %zu to %zu: the input has %zu", slice->first, slice->first + count, there);

@@ -43,7 +43,4 @@ enum status native_relu(struct op **out, const struct op_context *context, struc
 enum status native_norm(struct op **out, const struct op_context *context, const struct norm_spec *spec,
                         struct error *error);
 
-// Bytes rounded up to whole cache lines.
-size_t native_aligned(size_t bytes);
-
 #endif

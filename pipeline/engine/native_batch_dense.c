@@ -165,7 +165,7 @@ static void piece_inputs(const struct dense_op *dense, const struct op_batch *ba
     k->product(batch->n, range.count, &dy, turned, false, dx, dense->inputs);
     return;
   }
-  unsigned char *sum = turned + native_aligned(k->packed_bytes(1, dense->units, range.count));
+  unsigned char *sum = turned + mem_whole(k->packed_bytes(1, dense->units, range.count));
   k->product(batch->n, range.count, &dy, turned, false, sum, range.count);
   for (size_t i = 0; i < batch->n; i++, dx += dense->inputs * dense->element, sum += range.count * dense->element)
     k->add_dropout(range.count, dx, sum, NULL, 1, dx);
@@ -283,7 +283,7 @@ static enum status allocate(struct dense_op *dense, bool training, struct error 
   enum status status = mem_aligned((void **)&dense->bias, dense->units, sizeof(float), "dense biases", error);
   if (!status) status = mem_aligned((void **)&dense->partial, partials, sizeof(float), "dense outputs", error);
   dense->op.own_bytes = partials * sizeof(float);
-  dense->block_bytes = native_aligned(k->packed_bytes(1, dense->rows * BLOCK_PIECES, dense->units));
+  dense->block_bytes = mem_whole(k->packed_bytes(1, dense->rows * BLOCK_PIECES, dense->units));
   dense->op.scratch_bytes = dense->batch * dense->units * sizeof(float);
   if (!status) status = mem_zeroed((void **)&dense->largest, CHUNKS, sizeof(uint32_t), "dense inputs", error);
   if (!status)
@@ -292,7 +292,7 @@ static enum status allocate(struct dense_op *dense, bool training, struct error 
   if (status || !training) return status;
   dense->op.own_bytes += dense->batch * dense->dy_stride * element;
   size_t zipped = k->zipped_bytes(dense->batch, dense->units);
-  size_t turned = native_aligned(k->packed_bytes(1, dense->units, dense->rows)) + dense->batch * dense->rows * element;
+  size_t turned = mem_whole(k->packed_bytes(1, dense->units, dense->rows)) + dense->batch * dense->rows * element;
   dense->op.scratch_bytes = larger(dense->op.scratch_bytes, turned);
   dense->op.scratch_bytes = larger(dense->op.scratch_bytes, k->transposed_scratch(dense->batch, 0, dense->rows));
   dense->op.own_bytes += zipped;

@@ -207,19 +207,19 @@ static void plan_scratch(struct conv_op *conv, const struct op_context *context)
   size_t at = 0, size = (size_t)w->size, channels = (size_t)w->x.c, filters = (size_t)w->y.c;
   if (w->size > 1) {
     conv->padded_x = (struct shape){(w->y.h - 1) * w->stride + w->size, (w->y.w - 1) * w->stride + w->size, w->x.c};
-    at = native_aligned((shape_elements(conv->padded_x) + 1) * conv->element);
+    at = mem_whole((shape_elements(conv->padded_x) + 1) * conv->element);
   }
   if (context->training) {
     conv->zip_at = at;
-    at += native_aligned(conv->k->transposed_scratch(conv->strip, filters, size * size * channels));
+    at += mem_whole(conv->k->transposed_scratch(conv->strip, filters, size * size * channels));
   }
   if (context->training && conv->spec.input_gradient) {
     size_t pixels = w->size == 1 ? conv->strip : (size_t)w->x.w;
     conv->row_at = at;
-    at += native_aligned(pixels * channels * conv->element);
+    at += mem_whole(pixels * channels * conv->element);
     conv->dy_at = at;
     conv->padded_dy = (struct shape){w->x.h + w->size - 1, w->x.w + w->size - 1, w->y.c};
-    if (w->size > 1) at += native_aligned((shape_elements(conv->padded_dy) + 1) * conv->element);
+    if (w->size > 1) at += mem_whole((shape_elements(conv->padded_dy) + 1) * conv->element);
   }
   conv->op.scratch_bytes = at;
 }

@@ -94,7 +94,7 @@ static enum status allocate(struct dense_op *dense, const struct op_context *con
   size_t bytes = dense->k->packed_bytes(1, dense->inputs, dense->units), batch = (size_t)context->batch;
   enum status status = mem_aligned(&dense->forward, bytes, 1, "packed weights", error);
   dense->op.own_bytes = bytes;
-  dense->op.scratch_bytes = native_aligned(dense->x_stride * dense->element);
+  dense->op.scratch_bytes = mem_whole(dense->x_stride * dense->element);
   if (status || !context->training) return status;
   size_t zipped = dense->k->transposed_scratch(batch, dense->units, dense->inputs);
   if (zipped > dense->op.scratch_bytes) dense->op.scratch_bytes = zipped;

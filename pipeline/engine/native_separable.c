@@ -243,10 +243,10 @@ static size_t larger(size_t a, size_t b)
 
 static void plan_scratch(struct separable_op *s, bool training)
 {
-  size_t ring = native_aligned(RING * s->x_row);
-  size_t row = native_aligned(PAIR * s->x_row), g = native_aligned(PAIR * s->y_row);
+  size_t ring = mem_whole(RING * s->x_row);
+  size_t row = mem_whole(PAIR * s->x_row), g = mem_whole(PAIR * s->y_row);
   s->g_at = row;
-  if (s->winners) g = larger(g, native_aligned(s->k->winners_bytes(s->width / 2, s->filters)));
+  if (s->winners) g = larger(g, mem_whole(s->k->winners_bytes(s->width / 2, s->filters)));
   s->ring_at = s->g_at + g;
   s->row_at = s->ring_at + (training ? ring : 0);
   s->zip_at = s->row_at + (training ? row : 0);
@@ -295,7 +295,7 @@ enum status native_separable(struct op **out, const struct op_context *context, 
   s->op.lane_floats = TAPS * s->channels + (s->channels + 1) * s->filters;
   s->op.backward_reads_x = true;
   s->op.backward_reads_y = spec->relu;
-  s->d_at = spec->pool ? native_aligned((size_t)(w->y.h / 2) * (s->width / 2) * s->filters) : 0;
+  s->d_at = spec->pool ? mem_whole((size_t)(w->y.h / 2) * (s->width / 2) * s->filters) : 0;
   s->keeps_d = context->dtype == DTYPE_BF16;
   s->op.saved_bytes = s->d_at + (s->keeps_d ? (size_t)(s->height + s->height % PAIR) * s->x_row : 0);
   if (!context->training) s->op.saved_bytes = 0;

@@ -52,11 +52,10 @@ struct batch_norm {
   float momentum; // of the moving statistics: moving * momentum + batch * (1 - momentum)
   bool zero;      // gamma starts at 0 instead of 1
 };
-// A part of a row of numbers, as a map: its values first ... times scale.
+// A part of a row of numbers, as a map: its values first ...
 struct slice {
   size_t first;
   struct shape shape;
-  float scale;
 };
 struct preprocess {
   int channel[3]; // of the input, for each channel of the output

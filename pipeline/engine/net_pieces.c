@@ -2,14 +2,9 @@
 #include "core/mem.h"
 #include "engine/net_parts.h"
 
-static size_t aligned(size_t bytes)
-{
-  return (bytes + MEM_ALIGNMENT - 1) & ~(size_t)(MEM_ALIGNMENT - 1);
-}
-
 size_t pieces_scratch(const struct op *op)
 {
-  return op->pieces ? aligned(op->scratch_bytes) + op->piece_floats * sizeof(float) : op->scratch_bytes;
+  return op->pieces ? mem_whole(op->scratch_bytes) + op->piece_floats * sizeof(float) : op->scratch_bytes;
 }
 
 // The step that makes this parameter's gradient in pieces, or NULL.
@@ -48,7 +43,7 @@ const float *net_piece_gradient(const struct net *net, size_t parameter, size_t 
 {
   const struct step *step = step_of(net, parameter);
   const struct op_batch batch = batch_of(net, step, thread);
-  float *gradient = (float *)(void *)((unsigned char *)batch.scratch + aligned(step->op->scratch_bytes));
+  float *gradient = (float *)(void *)((unsigned char *)batch.scratch + mem_whole(step->op->scratch_bytes));
   step->op->kind->piece_gradient(step->op, &batch, piece, gradient);
   return gradient;
 }

@@ -339,16 +339,16 @@ static enum status plan_memory(struct library_conv *conv, const struct op_contex
 {
   const struct window *w = &conv->spec.window;
   const struct call *reorders[] = {&conv->pack_forward, &conv->pack_backward, &conv->unpack};
-  size_t reorder_bytes = 0, at = native_aligned(conv->scratchpad_bytes);
+  size_t reorder_bytes = 0, at = mem_whole(conv->scratchpad_bytes);
   for (int i = 0; i < 3; i++)
     if (reorders[i]->scratchpad_bytes > reorder_bytes) reorder_bytes = reorders[i]->scratchpad_bytes;
   if (context->training) {
     const size_t floats = conv->spec.maps_only ? 0 : conv->lane_kernel + conv->biases;
     *(conv->group > 0 ? &conv->op.batch_lane_floats : &conv->op.lane_floats) = floats;
     conv->gradient_at = at;
-    at += native_aligned(floats * sizeof(float));
+    at += mem_whole(floats * sizeof(float));
     conv->dx_at = at;
-    if (conv->spec.input_gradient) at += native_aligned(map_bytes(conv, w->x));
+    if (conv->spec.input_gradient) at += mem_whole(map_bytes(conv, w->x));
   }
   conv->op.scratch_bytes = at;
   const size_t plain = (context->training && !conv->spec.maps_only) || conv->spec.norm ? conv->kernel_count : 0;

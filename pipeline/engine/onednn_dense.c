@@ -175,9 +175,9 @@ static size_t larger(size_t a, size_t b)
 static enum status plan_memory(struct dense_op *dense, const struct op_context *context, struct error *error)
 {
   size_t element = dtype_size(dense->spec.input_dtype), batch = (size_t)context->batch;
-  dense->dy_at = native_aligned(larger(dense->forward.scratchpad_bytes, dense->backward.scratchpad_bytes));
-  dense->dx_at = dense->dy_at + native_aligned(dense->units * element);
-  dense->op.scratch_bytes = dense->dx_at + native_aligned(dense->inputs * element);
+  dense->dy_at = mem_whole(larger(dense->forward.scratchpad_bytes, dense->backward.scratchpad_bytes));
+  dense->dx_at = dense->dy_at + mem_whole(dense->units * element);
+  dense->op.scratch_bytes = dense->dx_at + mem_whole(dense->inputs * element);
   size_t reorder = larger(dense->pack_forward.scratchpad_bytes, dense->pack_backward.scratchpad_bytes);
   enum status status = mem_aligned(&dense->reorder_scratch, reorder, 1, "oneDNN's scratchpad", error);
   if (!status) status = mem_aligned((void **)&dense->bias, dense->units, sizeof(float), "biases", error);

@@ -127,10 +127,10 @@ static void plan_scratch(struct pool_op *pool)
   size_t x = shape_elements(pool->window.x), y = shape_elements(pool->window.y);
   size_t scratchpad = forward->scratchpad_bytes;
   if (backward->scratchpad_bytes > scratchpad) scratchpad = backward->scratchpad_bytes;
-  pool->dy_at = native_aligned(scratchpad);
-  pool->wide_at = pool->dy_at + native_aligned(pool->widened ? y * sizeof(float) : 0);
-  pool->dx_at = pool->wide_at + native_aligned(pool->widened ? x * sizeof(float) : 0);
-  pool->op.scratch_bytes = pool->dx_at + native_aligned(x * dtype_size(pool->dtype));
+  pool->dy_at = mem_whole(scratchpad);
+  pool->wide_at = pool->dy_at + mem_whole(pool->widened ? y * sizeof(float) : 0);
+  pool->dx_at = pool->wide_at + mem_whole(pool->widened ? x * sizeof(float) : 0);
+  pool->op.scratch_bytes = pool->dx_at + mem_whole(x * dtype_size(pool->dtype));
 }
 
 enum status onednn_max_pool(struct op **out, const struct op_context *context, const struct window *window,

@@ -199,7 +199,7 @@ struct ops {
   // Maximum over the window; of equal values the first in row order gets the gradient.
   enum status (*max_pool)(struct op **out, const struct op_context *context, const struct window *window,
                           struct error *error);
-  // y[e] = x[first + e] * scale; x is `from`, a row of numbers. No backward.
+  // y[e] = x[first + e]; x is a row of floats or of bf16 (`from`). No backward.
   enum status (*slice)(struct op **out, const struct op_context *context, enum dtype from, const struct slice *slice,
                        struct error *error);
   // y = x[0] and behind it x[1], of those shapes. No backward.

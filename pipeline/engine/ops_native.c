@@ -22,11 +22,6 @@ const struct ops *native_others(enum dtype dtype)
   return native_kernels(dtype) ? &ops_onednn : &ops_reference;
 }
 
-size_t native_aligned(size_t bytes)
-{
-  return (bytes + MEM_ALIGNMENT - 1) & ~(size_t)(MEM_ALIGNMENT - 1);
-}
-
 static void plain_free(struct op *op)
 {
   free(op);
@@ -206,7 +201,7 @@ static enum status make_max_pool(struct op **out, const struct op_context *conte
   pool->window = *window;
   pool->element = dtype_size(context->dtype);
   pool->op.saved_bytes = shape_elements(window->y);
-  pool->op.scratch_bytes = native_aligned(2 * (size_t)window->x.w * (size_t)window->x.c * pool->element);
+  pool->op.scratch_bytes = mem_whole(2 * (size_t)window->x.w * (size_t)window->x.c * pool->element);
   return OK;
 }
 

@@ -8,7 +8,6 @@
 struct row_op {
   struct op op;
   enum dtype from, to;
-  float scale;
   size_t first, count; // of a slice
   size_t bytes[2];     // of a row's maps
 };
@@ -27,32 +26,18 @@ static enum status row_new(struct op **out, const struct op_kind *kind, struct e
   return OK;
 }
 
-static float number(const void *x, enum dtype dtype, size_t i)
-{
-  switch (dtype) {
-  case DTYPE_F32:
-    return ((const float *)x)[i];
-  case DTYPE_BF16:
-    return bf16_to_float(((const uint16_t *)x)[i]);
-  case DTYPE_U8:
-    return ((const uint8_t *)x)[i];
-  }
-  return 0;
-}
-
 static void slice_forward(const struct op *op, const struct op_run *run)
 {
   const struct row_op *row = (const struct row_op *)op;
   const unsigned char *x = (const unsigned char *)run->x[0] + row->first * dtype_size(row->from);
-  if (row->from == row->to && row->scale == 1) {
+  if (row->from == row->to)
     memcpy(run->y, x, row->count * dtype_size(row->to));
-    return;
-  }
-  if (row->to == DTYPE_BF16)
+  else if (row->to == DTYPE_BF16)
     for (size_t i = 0; i < row->count; i++)
-      ((uint16_t *)run->y)[i] = bf16_from_float(number(x, row->from, i) * row->scale);
+      ((uint16_t *)run->y)[i] = bf16_from_float(((const float *)(const void *)x)[i]);
   else
-    for (size_t i = 0; i < row->count; i++) ((float *)run->y)[i] = number(x, row->from, i) * row->scale;
+    for (size_t i = 0; i < row->count; i++)
+      ((float *)run->y)[i] = bf16_to_float(((const uint16_t *)(const void *)x)[i]);
 }
 
 static const struct op_kind slice_kind = {.name = "slice", .free = row_free, .forward = slice_forward};
@@ -65,7 +50,6 @@ enum status row_slice(struct op **out, const struct op_context *context, enum dt
   struct row_op *row = (struct row_op *)*out;
   row->from = from;
   row->to = context->dtype;
-  row->scale = slice->scale;
   row->first = slice->first;
   row->count = shape_elements(slice->shape);
   return OK;

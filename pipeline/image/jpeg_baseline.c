@@ -83,17 +83,11 @@ static bool make_room(uint8_t **memory, size_t *room, size_t bytes)
 
 // --- the header ------------------------------------------------------------------------------------------------------
 
-// Coefficients' places in rows, in the order of a table of steps.
-static const uint8_t zigzag[JPEG_BLOCK] = {0,  1,  8,  16, 9,  2,  3,  10, 17, 24, 32, 25, 18, 11, 4,  5,
-                                           12, 19, 26, 33, 40, 48, 41, 34, 27, 20, 13, 6,  7,  14, 21, 28,
-                                           35, 42, 49, 56, 57, 50, 43, 36, 29, 22, 15, 23, 30, 37, 44, 51,
-                                           58, 59, 52, 45, 38, 31, 39, 46, 53, 60, 61, 54, 47, 55, 62, 63};
-
 static bool read_steps(struct jpeg_baseline *d, const uint8_t *at, size_t size)
 {
   for (; size >= 1 + JPEG_BLOCK; at += 1 + JPEG_BLOCK, size -= 1 + JPEG_BLOCK) {
     if (at[0] >= STEP_TABLES) return false; // or of 16 bits
-    for (int i = 0; i < JPEG_BLOCK; i++) d->steps[at[0]][zigzag[i]] = at[1 + i];
+    for (int i = 0; i < JPEG_BLOCK; i++) d->steps[at[0]][jpeg_places[i]] = at[1 + i];
     d->has_steps[at[0]] = true;
   }
   return size == 0;

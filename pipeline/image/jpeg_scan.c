@@ -9,8 +9,7 @@ enum {
   NOWHERE = JPEG_BLOCK // where what lies beyond a block is put
 };
 
-// Places of the coefficients in their order; beyond the last, and behind JPEG_END, nowhere.
-static const uint8_t places[JPEG_BLOCK + JPEG_END] = {
+const uint8_t jpeg_places[JPEG_BLOCK + JPEG_END] = {
     0,  1,  8,  16, 9,  2,  3,  10, 17, 24, 32, 25, 18,
     11, 4,  5,  12, 19, 26, 33, 40, 48, 41, 34, 27, 20,
     13, 6,  7,  14, 21, 28, 35, 42, 49, 56, 57, 50, 43,
@@ -164,7 +163,7 @@ _Static_assert((LOOKS - 1) * JPEG_LOOK + JPEG_LENGTHS + AC_SIZE_LIMIT <= 57, "bi
     held <<= look.bits;                                                                                                \
     at += look.bits;                                                                                                   \
     read += look.ahead;                                                                                                \
-    coefficients[places[read - 1]] = look.value;                                                                       \
+    coefficients[jpeg_places[read - 1]] = look.value;                                                                  \
   } while (0)
 
 bool jpeg_read_block(struct jpeg_bits *bits, const struct jpeg_codes *dc, const struct jpeg_codes *ac, int *predicted,
@@ -191,7 +190,7 @@ bool jpeg_read_block(struct jpeg_bits *bits, const struct jpeg_codes *dc, const 
     if (!look.ahead) return false;
     at += look.bits;
     read += look.ahead;
-    coefficients[places[read - 1]] = look.value;
+    coefficients[jpeg_places[read - 1]] = look.value;
   }
   bits->at = at;
   *flat = read == 1 + JPEG_END;

@@ -20,6 +20,10 @@ struct jpeg_look {
 };
 enum { JPEG_END = 128 };
 
+// Places of the coefficients, and of a table's steps, in rows, in the order of a file ("zigzag"); beyond the last of a
+// block, and behind JPEG_END, nowhere: JPEG_BLOCK.
+extern const uint8_t jpeg_places[JPEG_BLOCK + JPEG_END];
+
 // The table of a DHT segment. All zero: none.
 struct jpeg_codes {
   struct jpeg_look look[1 << JPEG_LOOK];

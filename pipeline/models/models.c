@@ -36,8 +36,6 @@ static enum status complete(const struct model_options *options, const struct mo
     return fail(error, BAD_USAGE, "model %s has no frozen part: all of it trains", options->name);
   *out = *options;
   if (out->input.h == 0) out->input = (*model)->input;
-  for (int i = 0; i < MODEL_FEATURE_MAPS; i++)
-    if (options->feature_dtype != DTYPE_U8) out->feature_scale[i] = 1;
   return OK;
 }
 

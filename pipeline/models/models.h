@@ -6,12 +6,12 @@
 //   struct model_options options = {.name = "resnet50", .classes = 29, .dropout = 0.5f, .trainable = TRAIN_LAST4};
 //   options.part = MODEL_TRUNK;           // images in, feature rows out: net_infer's "logits" are the rows, as floats
 //   model_build(&options, &trunk, error);
-//   options.part = MODEL_HEAD;            // rows in (feature_dtype, feature_scale), logits out
+//   options.part = MODEL_HEAD;            // rows in (feature_dtype), logits out
 //   model_build(&options, &head, error);
 //   model_features(&options, &features, error);  // what a row holds: its maps, one behind the other
 //
-// A row of a net in bf16 is exact in bf16 (`bf16_from_float`); as bytes, value = byte * feature_scale of its map. Trunk
-// and head have the whole net's parameter names: weights of one are the other's or the whole net's by name.
+// A row of a net in bf16 is exact in bf16 (`bf16_from_float`). Trunk and head have the whole net's parameter names:
+// weights of one are the other's or the whole net's by name.
 #ifndef MODELS_MODELS_H
 #define MODELS_MODELS_H
 
@@ -41,9 +41,7 @@ struct model_options {
   // Of resnet50, drawn: the last batch norm of each block starts with a gamma of 0, so that a block begins as its
   // shortcut (Goyal et al., "Accurate, large minibatch SGD: training ImageNet in 1 hour", 2017).
   bool zero_gamma;
-  // Of MODEL_HEAD's input rows. The scales are those of bytes; 1 for other types.
-  enum dtype feature_dtype;
-  float feature_scale[MODEL_FEATURE_MAPS];
+  enum dtype feature_dtype; // of MODEL_HEAD's input rows: DTYPE_F32 or DTYPE_BF16
 };
 
 // A feature row: maps[0], then maps[1], ..., each [H, W, C]. No value is negative.

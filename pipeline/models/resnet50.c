@@ -106,12 +106,11 @@ static void head(struct net *net, const struct model_options *options, int x)
 }
 
 // The maps of a feature row as layers of the net that reads it.
-static void unpack(struct net *net, const struct model_options *options, const struct model_features *features,
-                   int maps[MODEL_FEATURE_MAPS])
+static void unpack(struct net *net, const struct model_features *features, int maps[MODEL_FEATURE_MAPS])
 {
   size_t at = 0;
   for (int i = 0; i < features->count; i++) {
-    const struct slice slice = {at, features->maps[i].shape, options->feature_scale[i]};
+    const struct slice slice = {at, features->maps[i].shape};
     maps[i] = net_slice(net, features->maps[i].layer, NET_INPUT, &slice);
     at += shape_elements(features->maps[i].shape);
   }
@@ -141,7 +140,7 @@ struct net *resnet50(const struct model_options *options)
   if (!net) return NULL;
 
   if (options->part == MODEL_HEAD)
-    unpack(net, options, &features, maps);
+    unpack(net, &features, maps);
   else
     trunk(net, options, width_of(options), maps);
   if (last4 && options->part != MODEL_HEAD) net_freeze(net, 0, last_layer(net));

@@ -6,7 +6,7 @@
 
 #include "report/text.h"
 
-enum { COMPARED_ROWS = 14, COST_ROWS = 12 };
+enum { COMPARED_ROWS = 14 };
 
 static const double line = 0.026;
 

@@ -5,9 +5,8 @@
 //   model           "resnet50"
 //   source_format   "Keras HDF5", "safetensors"
 //   naming          "Keras", "Keras before 2.2.5", "torchvision"
-//   preprocessing   "caffe": BGR minus (103.939, 116.779, 123.68), no division; "torch": RGB / 255, minus (0.485,
-//   0.456,
-//                   0.406), over (0.229, 0.224, 0.225)
+//   preprocessing   "caffe": BGR minus (103.939, 116.779, 123.68), no division
+//                   "torch": RGB / 255, minus (0.485, 0.456, 0.406), over (0.229, 0.224, 0.225)
 //   ignored         names that the model has no use for: "fc1000"
 //
 // torchvision's ResNet50 has its stride on a block's 3x3 convolution, which is no matter of weights: the model must be

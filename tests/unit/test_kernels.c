@@ -101,6 +101,25 @@ static void check_product(const struct kernels *kernels, struct rng *rng)
   map_free(&a), map_free(&b), map_free(&bias), map_free(&c);
 }
 
+// That sum[segments * k, n] and bias[n] were added what A's rows, `segment` elements from one segment to the next, and
+// B[m, n] give.
+static void assert_gradients(const struct kernels *kernels, size_t m, size_t n, const struct rows *rows,
+                             const struct map *a, size_t segment, const struct map *b, size_t b_stride,
+                             const struct map *sum, const struct map *bias)
+{
+  for (size_t j = 0; j < n; j++) {
+    double column = bias->floats[j];
+    for (size_t i = 0; i < m; i++) column += b->floats[i * b_stride + j];
+    assert_near(kernels, column, map_at(bias, j));
+    for (size_t row = 0; row < rows->segments * rows->k; row++) {
+      const float *from = a->floats + row / rows->k * segment + row % rows->k;
+      double expected = sum->floats[row * n + j];
+      for (size_t i = 0; i < m; i++) expected += (double)from[i * rows->stride] * b->floats[i * b_stride + j];
+      assert_near(kernels, expected, map_at(sum, row * n + j));
+    }
+  }
+}
+
 static void check_transposed(const struct kernels *kernels, struct rng *rng)
 {
   size_t m = 1 + rng_below(rng, 60), n = 1 + rng_below(rng, 150), k = 1 + rng_below(rng, 40);
@@ -115,17 +134,7 @@ static void check_transposed(const struct kernels *kernels, struct rng *rng)
   assert_int_equal(mem_aligned(&scratch, 1, kernels->transposed_scratch(m, n, segments * k), "scratch", NULL), OK);
   kernels->product_transposed(m, n, &rows, b.elements, b_stride, sum.elements, scratch);
   kernels->column_sums(m, n, b.elements, b_stride, bias.elements);
-  for (size_t j = 0; j < n; j++) {
-    double column = bias.floats[j];
-    for (size_t i = 0; i < m; i++) column += b.floats[i * b_stride + j];
-    assert_near(kernels, column, map_at(&bias, j));
-    for (size_t row = 0; row < segments * k; row++) {
-      double expected = sum.floats[row * n + j];
-      for (size_t i = 0; i < m; i++)
-        expected += (double)a.floats[row / k * segment + i * stride + row % k] * b.floats[i * b_stride + j];
-      assert_near(kernels, expected, map_at(&sum, row * n + j));
-    }
-  }
+  assert_gradients(kernels, m, n, &rows, &a, segment, &b, b_stride, &sum, &bias);
   // The first run once more, written instead of added, by a zipped b.
   rows.segments = 1;
   void *zipped = NULL;
@@ -260,17 +269,7 @@ static void check_weights_gradient(const struct kernels *kernels, struct rng *rn
     if (relu && value.floats[i] <= 0) gradient.floats[i] = 0;
     assert_true(map_at(&gradient, i) == gradient.floats[i]);
   }
-  for (size_t j = 0; j < n; j++) {
-    double column = bias.floats[j];
-    for (size_t i = 0; i < m; i++) column += gradient.floats[i * n + j];
-    assert_near(kernels, column, map_at(&bias, j));
-    for (size_t row = 0; row < segments * k; row++) {
-      double expected = sum.floats[row * n + j];
-      for (size_t i = 0; i < m; i++)
-        expected += (double)a.floats[row / k * segment + i * stride + row % k] * gradient.floats[i * n + j];
-      assert_near(kernels, expected, map_at(&sum, row * n + j));
-    }
-  }
+  assert_gradients(kernels, m, n, &rows, &a, segment, &gradient, n, &sum, &bias);
   free(scratch);
   map_free(&a), map_free(&value), map_free(&gradient), map_free(&sum), map_free(&bias);
 }

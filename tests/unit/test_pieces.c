@@ -21,7 +21,7 @@ static struct net *make(int units, enum net_precision precision, int threads, bo
 {
   struct error error = {0};
   struct net *net = net_new("pieces", (struct shape){1, 1, ROW}, DTYPE_BF16);
-  int x = net_slice(net, "map", NET_INPUT, &(struct slice){0, {SIDE, SIDE, CHANNELS}, 1});
+  int x = net_slice(net, "map", NET_INPUT, &(struct slice){0, {SIDE, SIDE, CHANNELS}});
   x = net_batch_norm(net, "norm", x, &(struct batch_norm){.epsilon = 1e-3f, .momentum = 0.9f});
   x = net_flatten(net, "flatten", x);
   x = net_dense(net, "large", x, &(struct dense){.units = units, .activation = ACT_RELU});

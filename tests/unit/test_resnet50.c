@@ -318,32 +318,6 @@ static void trunk_and_head_are_the_whole(void **state)
   }
 }
 
-// A row of bytes: each map has its own scale.
-static void a_head_reads_bytes(void **state)
-{
-  (void)state;
-  struct model_options options = options_of(MODEL_HEAD, TRAIN_LAST4);
-  float expected[IMAGES * CLASSES], logits[IMAGES * CLASSES];
-  static float rows[IMAGES * FEATURES];
-  static uint8_t bytes[IMAGES * FEATURES];
-  for (size_t i = 0; i < IMAGES * FEATURES; i++) {
-    bytes[i] = (uint8_t)(i * 37);
-    rows[i] = (float)bytes[i] * (i % FEATURES < FEATURES / 5 ? 0.5f : 0.25f); // 32 of 160 channels
-  }
-  struct net *net = build(&options, &plans[2]);
-  set_parameters(net);
-  infer(net, &(struct rows){rows, FEATURES * sizeof(float)}, expected);
-  net_free(net);
-  options.feature_dtype = DTYPE_U8;
-  options.feature_scale[0] = 0.5f;
-  options.feature_scale[1] = 0.25f;
-  net = build(&options, &plans[2]);
-  set_parameters(net);
-  infer(net, &(struct rows){bytes, FEATURES}, logits);
-  assert_memory_equal(logits, expected, sizeof logits);
-  net_free(net);
-}
-
 // --- training --------------------------------------------------------------------------------------------------------
 
 static const int32_t labels[IMAGES] = {0, 3, 1, 4};
@@ -624,7 +598,6 @@ int main(void)
       cmocka_unit_test(variant_with_the_stride_on_the_3x3),
       cmocka_unit_test(blocks_may_begin_as_their_shortcuts),
       cmocka_unit_test(trunk_and_head_are_the_whole),
-      cmocka_unit_test(a_head_reads_bytes),
       cmocka_unit_test(training_in_fp32),
       cmocka_unit_test(training_in_bf16),
       cmocka_unit_test(gradients_of_the_whole_batch),
