@@ -312,25 +312,26 @@ WITH
     JOIN class ON class.dataset = image.dataset AND class.ordinal = image.label
     WHERE image.status = 'ok'),
   copies AS (
-    SELECT *, min(class_name) OVER bytes AS least_class, max(class_name) OVER bytes AS most_class, min(id) OVER bytes AS first,
+    SELECT *, first_value(class_name) OVER (PARTITION BY sha256 ORDER BY id) AS first_class, min(id) OVER bytes AS first,
            count(*) OVER bytes AS count
     FROM named WINDOW bytes AS (PARTITION BY sha256)),
+  strangers AS ( -- of each copy the first one in another class: the first of all, or the first that is not in the class of that
+    SELECT id, CASE WHEN class_name <> first_class THEN first
+                    ELSE min(id) FILTER (WHERE class_name <> first_class) OVER (PARTITION BY sha256) END AS other
+    FROM copies WHERE count > 1),
   concerns AS (
-    SELECT 1 AS place, id, 'same bytes in another class' AS concern,
-           (SELECT format('%s: %s', other.dataset_name, other.shown) FROM named AS other
-            WHERE other.sha256 = copies.sha256 AND other.class_name <> copies.class_name ORDER BY other.id LIMIT 1) AS detail,
-           (SELECT other.id FROM named AS other
-            WHERE other.sha256 = copies.sha256 AND other.class_name <> copies.class_name ORDER BY other.id LIMIT 1) AS other,
-           0.0 AS rank
-    FROM copies WHERE least_class <> most_class
+    SELECT 1 AS place, strangers.id, 'same bytes in another class' AS concern,
+           format('%s: %s', dataset.name, image.shown) AS detail, other, 0.0 AS rank
+    FROM strangers JOIN image ON image.id = other JOIN dataset ON dataset.id = image.dataset
     UNION ALL
     SELECT 2, look_alike.image, 'looks like another class', format('%d bits from %s', distance, image.shown), look_alike.other,
            distance - coalesce(class_distance, 64)
     FROM look_alike JOIN image ON image.id = look_alike.other, limits
     WHERE coalesce(class_distance, 64) - distance >= nearer
     UNION ALL
-    SELECT 3, id, 'same bytes in its class', format('%d copies', count), first, 0.0 FROM copies
-    WHERE count > 1 AND least_class = most_class AND id <> first
+    SELECT 3, copies.id, 'same bytes in its class', format('%d copies', count), first, 0.0
+    FROM copies JOIN strangers USING (id)
+    WHERE other IS NULL AND copies.id <> first
     UNION ALL
     SELECT 4, id, 'dark', format('mean grey %.0f', brightness), NULL, brightness FROM named, limits WHERE brightness < dark
     UNION ALL
@@ -344,9 +345,11 @@ WITH
     SELECT 8, id, 'odd shape', format('%d x %d', width, height), NULL, -1.0 * max(width, height) / min(width, height)
     FROM named, limits WHERE max(width, height) > elongated * min(width, height))
 SELECT named.dataset_name, concern, named.shown, named.class_name, concerns.detail, named.id, concerns.other,
-       row_number() OVER (PARTITION BY named.dataset_name, concern ORDER BY concerns.rank, named.id),
-       (SELECT twin.class_name FROM named AS twin WHERE twin.id = concerns.other)
-FROM concerns JOIN named ON named.id = concerns.id
+       row_number() OVER (PARTITION BY named.dataset_name, concern ORDER BY concerns.rank, named.id), class.name
+FROM concerns
+JOIN named ON named.id = concerns.id
+LEFT JOIN image AS twin ON twin.id = concerns.other
+LEFT JOIN class ON class.dataset = twin.dataset AND class.ordinal = twin.label
 ORDER BY named.dataset_name, concerns.place, concerns.rank, named.id;
 
 -- The near-duplicate groups of each split, the largest first. A group is within one class; first and last are frame numbers.
