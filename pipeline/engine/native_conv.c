@@ -114,6 +114,34 @@ static void conv_forward(const struct op *op, const struct op_run *run)
   }
 }
 
+// The rows of x that row `row` of y multiplies; above 1x1 they are padded in scratch, `size` of them.
+static struct rows row_inputs(const struct conv_op *conv, const struct op_run *run, int row)
+{
+  const struct window *w = &conv->spec.window;
+  const size_t channels = (size_t)w->x.c, size = (size_t)w->size, x_row = (size_t)w->x.w * channels * conv->element;
+  struct rows rows = {.segments = size, .k = size * channels, .stride = (size_t)w->stride * channels};
+  const struct shape one = {1, w->x.w, w->x.c}, padded = {1, conv->padded_x.w, w->x.c};
+  for (int s = 0, from = row * w->stride - w->top; s < w->size; s++, from++) {
+    const bool inside = from >= 0 && from < w->x.h;
+    const unsigned char *x = inside ? op_row(run->x[0], from, run->x_rows[0], x_row) : NULL;
+    unsigned char *copy = (unsigned char *)run->scratch + (size_t)s * shape_elements(padded) * conv->element;
+    if (conv->padded_x.c > 0) pad(conv, x, inside ? one : (struct shape){0, 0, w->x.c}, copy, padded, 0, w->left);
+    rows.base[s] = conv->padded_x.c > 0 ? copy : x;
+  }
+  return rows;
+}
+
+static void conv_rows(const struct op *op, const struct op_run *run, int first, int end)
+{
+  const struct conv_op *conv = (const struct conv_op *)op;
+  const size_t filters = (size_t)conv->spec.window.y.c, width = (size_t)conv->spec.window.y.w;
+  for (int row = first; row < end; row++) {
+    const struct rows rows = row_inputs(conv, run, row);
+    conv->k->product(width, filters, &rows, conv->forward, conv->spec.relu,
+                     op_row(run->y, row, run->y_rows, width * filters * conv->element), filters);
+  }
+}
+
 static void add_to(const struct conv_op *conv, size_t n, const void *addend, void *sum)
 {
   conv->k->add_dropout(n, sum, addend, NULL, 1, sum);
@@ -186,6 +214,7 @@ static const struct op_kind conv_kind = {.name = "conv",
                                          .free = conv_free,
                                          .pack = conv_pack,
                                          .forward = conv_forward,
+                                         .forward_rows = conv_rows,
                                          .backward = conv_backward,
                                          .gradient = conv_gradient};
 
@@ -256,6 +285,8 @@ enum status native_conv(struct op **out, const struct op_context *context, const
   conv->op.backward_reads_x = true;
   conv->op.backward_reads_y = spec->relu;
   conv->op.sparse_dx = w->stride > w->size;
+  conv->op.reach = (struct reach){.stride = w->stride, .before = w->top, .after = w->size - 1 - w->top};
+  conv->op.rows_at_once = 1;
   plan_strips(conv);
   plan_scratch(conv, context);
   size_t bytes = conv->k->packed_bytes(size, size * channels, filters);

@@ -111,7 +111,7 @@ enum status native_dense(struct op **out, const struct op_context *context, cons
 {
   const struct kernels *kernels = native_kernels(spec->input_dtype);
   if (!kernels) return ops_reference.dense(out, context, spec, error);
-  if ((size_t)spec->inputs * (size_t)spec->units >= BATCH_DENSE_WEIGHTS)
+  if ((size_t)spec->inputs * (size_t)spec->units >= (context->training ? BATCH_DENSE_WEIGHTS : BATCH_DENSE_INFERENCE))
     return native_batch_dense(out, context, spec, error);
   enum status status = native_op_new(out, sizeof(struct dense_op), &dense_kind, kernels, error);
   if (status) return status;

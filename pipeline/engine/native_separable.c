@@ -67,22 +67,19 @@ static void separable_pack(struct op *op, float *const values[OP_PARAMETERS])
     s->k->pack(1, f, c, values[1], 1, f, NULL, s->backward);
 }
 
-static const void *x_row_at(const struct separable_op *s, const void *x, int row)
+// Rows first - 1 to first + 2 of a map x of which `held` are in memory; zeros where it has none.
+static void x_rows_around(const struct separable_op *s, const void *x, int held, int first,
+                          const void *around[PAIR + 2])
 {
-  if (row < 0 || row >= s->height) return s->zeros;
-  return (const unsigned char *)x + (size_t)row * s->x_row;
-}
-
-static void x_rows_around(const struct separable_op *s, const void *x, int first, const void *around[PAIR + 2])
-{
-  for (int i = 0; i < PAIR + 2; i++) around[i] = x_row_at(s, x, first - 1 + i);
+  for (int i = 0, row = first - 1; i < PAIR + 2; i++, row++)
+    around[i] = row < 0 || row >= s->height ? s->zeros : op_row(x, row, held, s->x_row);
 }
 
 // d of rows `first` and the next.
-static void depthwise_rows(const struct separable_op *s, const void *x, int first, unsigned char *d)
+static void depthwise_rows(const struct separable_op *s, const void *x, int held, int first, unsigned char *d)
 {
   const void *around[PAIR + 2];
-  x_rows_around(s, x, first, around);
+  x_rows_around(s, x, held, first, around);
   s->k->depthwise(s->width, s->channels, around, s->kernel, (void *[PAIR]){d, d + s->x_row});
 }
 
@@ -98,23 +95,36 @@ static unsigned char *d_rows(const struct separable_op *s, const struct op_run *
   return (unsigned char *)run->saved + s->d_at + (size_t)first * s->x_row;
 }
 
+// Rows `first` and the next before pooling. run->y_rows is even, or they are the last of a whole map.
+static void forward_pair(const struct separable_op *s, const struct op_run *run, int first)
+{
+  const int rows = pair_rows(s, first);
+  unsigned char *d = d_rows(s, run, first);
+  unsigned char *y = s->spec.pool ? (unsigned char *)run->scratch + s->g_at : op_row(run->y, first, run->y_rows, s->y_row);
+  struct rows left = {.base = {d}, .segments = 1, .k = s->channels, .stride = s->channels};
+  depthwise_rows(s, run->x[0], run->x_rows[0], first, d);
+  s->k->product((size_t)rows * s->width, s->filters, &left, s->forward, s->spec.relu, y, s->filters);
+  if (!s->spec.pool) return;
+  const size_t elements = s->width / 2 * s->filters;
+  uint8_t *places = run->training ? (uint8_t *)run->saved + (size_t)(first / PAIR) * elements : NULL;
+  s->k->pool(s->width / 2, s->filters, y, y + s->y_row,
+             op_row(run->y, first / PAIR, run->y_rows, elements * dtype_size(s->k->dtype)), places);
+}
+
+static void separable_rows(const struct op *op, const struct op_run *run, int first, int end)
+{
+  const struct separable_op *s = (const struct separable_op *)op;
+  const int rows = s->spec.pool ? PAIR : 1; // before pooling, for one of y
+  for (int row = first * rows; row < end * rows; row += PAIR) forward_pair(s, run, row);
+}
+
 static void separable_forward(const struct op *op, const struct op_run *run)
 {
   const struct separable_op *s = (const struct separable_op *)op;
-  unsigned char *above = (unsigned char *)run->scratch + s->g_at;
-  for (int first = 0; first < s->height; first += PAIR) {
-    int rows = pair_rows(s, first);
-    unsigned char *d = d_rows(s, run, first);
-    unsigned char *y = s->spec.pool ? above : (unsigned char *)run->y + (size_t)first * s->y_row;
-    struct rows left = {.base = {d}, .segments = 1, .k = s->channels, .stride = s->channels};
-    depthwise_rows(s, run->x[0], first, d);
-    s->k->product((size_t)rows * s->width, s->filters, &left, s->forward, s->spec.relu, y, s->filters);
-    if (!s->spec.pool) continue;
-    size_t at = (size_t)(first / PAIR) * (s->width / 2) * s->filters;
-    uint8_t *places = run->training ? (uint8_t *)run->saved + at : NULL;
-    s->k->pool(s->width / 2, s->filters, y, y + s->y_row, (unsigned char *)run->y + at * dtype_size(s->k->dtype),
-               places);
-  }
+  struct op_run whole = *run;
+  whole.x_rows[0] = s->height;
+  whole.y_rows = s->spec.pool ? s->height / PAIR : s->height;
+  separable_rows(op, &whole, 0, whole.y_rows);
 }
 
 static unsigned char *ring_row(const struct separable_op *s, const struct op_run *run, int row)
@@ -162,7 +172,7 @@ static unsigned char *gradient_rows(const struct separable_op *s, const struct o
 static unsigned char *d_rows_again(const struct separable_op *s, const struct op_run *run, int first)
 {
   unsigned char *d = d_rows(s, run, first);
-  if (!s->keeps_d) depthwise_rows(s, run->x[0], first, d);
+  if (!s->keeps_d) depthwise_rows(s, run->x[0], s->height, first, d);
   return d;
 }
 
@@ -201,7 +211,7 @@ static void separable_backward(const struct op *op, const struct op_run *run)
   for (int first = 0; first < s->height; first += PAIR) {
     (s->winners ? winners_backward : pointwise_backward)(s, run, first);
     const void *around[PAIR + 2], *e[PAIR] = {ring_row(s, run, first), ring_row(s, run, first + 1)};
-    x_rows_around(s, run->x[0], first, around);
+    x_rows_around(s, run->x[0], s->height, first, around);
     s->k->depthwise_weights(s->width, s->channels, around, e, run->lane);
     if (run->dx[0]) input_rows(s, run, first - 1); // the row below these is in the ring now
   }
@@ -224,6 +234,7 @@ static const struct op_kind separable_kind = {.name = "separable",
                                               .free = separable_free,
                                               .pack = separable_pack,
                                               .forward = separable_forward,
+                                              .forward_rows = separable_rows,
                                               .backward = separable_backward,
                                               .gradient = separable_gradient};
 
@@ -293,6 +304,9 @@ enum status native_separable(struct op **out, const struct op_context *context, 
   s->x_row = s->width * s->channels * element;
   s->y_row = s->width * s->filters * element;
   s->op.lane_floats = TAPS * s->channels + (s->channels + 1) * s->filters;
+  s->op.reach = spec->pool ? (struct reach){.stride = PAIR, .before = 1, .after = PAIR}
+                           : (struct reach){.stride = 1, .before = 1, .after = 1};
+  s->op.rows_at_once = spec->pool ? 1 : PAIR;
   s->op.backward_reads_x = true;
   s->op.backward_reads_y = spec->relu;
   s->d_at = spec->pool ? mem_whole((size_t)(w->y.h / 2) * (s->width / 2) * s->filters) : 0;

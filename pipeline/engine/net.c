@@ -52,6 +52,8 @@ void net_free(struct net *net)
   free(net->lanes);
   free(net->batch_lanes);
   free(net->segments);
+  free(net->streams);
+  free(net->bands);
   free(net->store);
   free(net->losses);
   free(net->name);

@@ -37,7 +37,8 @@ struct layer {
 };
 
 struct value {
-  size_t bytes;
+  size_t bytes; // of the rows that its memory holds
+  int rows, ring; // of the map; in memory: as many, or fewer where a stream needs no more at a time
   enum dtype dtype;
   bool wants_gradient; // something upstream can be trained
   int born, dies;      // first and last moment of the map: see net_schedule.c
@@ -63,6 +64,16 @@ struct step {
 // it runs before them.
 struct segment {
   size_t first, end;
+};
+
+// Steps that take turns, a few rows each (net_stream.c), and the order of it.
+struct stream {
+  size_t first, end;             // steps
+  size_t first_band, end_band; // in net->bands
+};
+struct band {
+  size_t step;
+  int first, end; // rows of its output
 };
 
 // Memory of one thread.
@@ -94,6 +105,9 @@ struct net {
   size_t step_count, step_capacity;
   struct segment *segments; // [segment_count]; the first may be empty
   size_t segment_count;
+  struct stream *streams;
+  size_t stream_count;
+  struct band *bands;
   unsigned char *store; // [store_bytes, batch]: maps that cross a cut, each for all images
   size_t store_bytes;
   float *batch_lanes; // [BATCH_LANES, batch_lane_floats], of one segment
@@ -151,6 +165,14 @@ bool plan_goes_back(const struct net *net, const struct step *step);
 
 // Segments, moments, lifetimes and places of all steps.
 enum status schedule_make(struct net *net, struct error *error);
+
+// --- forward by rows: net_stream.c -----------------------------------------------------------------------------------
+
+// The streams of all segments, and the rings of their maps.
+enum status stream_make(struct net *net, struct error *error);
+
+// The stream that the step is in, or NULL.
+const struct stream *stream_of(const struct net *net, size_t step);
 
 // --- gradients in pieces: net_pieces.c -------------------------------------------------------------------------------
 

@@ -55,7 +55,11 @@ static struct op_run wiring(const struct pass *pass, const struct step *step, si
                        .training = pass->target};
   if (step->op->saved_bytes)
     run.saved = place(net, worker, step->saved_kept, step->saved_offset, step->op->saved_bytes, image);
-  for (int i = 0; i < step->input_count; i++) run.x[i] = map_of(net, worker, step->inputs[i], image);
+  run.y_rows = net->values[step->output].ring;
+  for (int i = 0; i < step->input_count; i++) {
+    run.x[i] = map_of(net, worker, step->inputs[i], image);
+    run.x_rows[i] = net->values[step->inputs[i]].ring;
+  }
   return run;
 }
 
@@ -79,12 +83,29 @@ static const struct step *step_behind(const struct net *net, size_t k)
   return k + 1 < net->segment_count ? &net->steps[net->segments[k + 1].first] : NULL;
 }
 
+static void forward_rows(const struct pass *pass, const struct stream *stream, size_t image)
+{
+  const struct net *net = pass->net;
+  for (size_t i = stream->first_band; i < stream->end_band; i++) {
+    const struct band *band = &net->bands[i];
+    const struct step *step = &net->steps[band->step];
+    struct op_run run = wiring(pass, step, image);
+    step->op->kind->forward_rows(step->op, &run, band->first, band->end);
+  }
+}
+
 static void forward(const struct pass *pass, size_t k, size_t image)
 {
   const struct net *net = pass->net;
   const struct worker *worker = &net->workers[omp_get_thread_num()];
   if (k == 0) pass->input->fetch(pass->input->self, image, map_of(net, worker, net->layers[NET_INPUT]->value, image));
   for (size_t s = net->segments[k].first; s < net->segments[k].end; s++) {
+    const struct stream *stream = stream_of(net, s);
+    if (stream) {
+      forward_rows(pass, stream, image);
+      s = stream->end - 1;
+      continue;
+    }
     struct op_run run = wiring(pass, &net->steps[s], image);
     net->steps[s].op->kind->forward(net->steps[s].op, &run);
   }

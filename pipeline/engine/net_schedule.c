@@ -106,6 +106,21 @@ static void find_gradient_births(struct net *net)
   }
 }
 
+// The maps of a stream are all alive from its first step to its last.
+static void widen_to_streams(struct net *net)
+{
+  for (size_t i = 0; i < net->stream_count; i++) {
+    int first = net->steps[net->streams[i].first].forward, last = net->steps[net->streams[i].end - 1].forward;
+    for (size_t s = net->streams[i].first; s < net->streams[i].end; s++) {
+      const struct step *step = &net->steps[s];
+      struct value *y = &net->values[step->output];
+      if (y->born > first) y->born = first;
+      latest(&y->dies, last);
+      for (int k = 0; k < step->input_count; k++) latest(&net->values[step->inputs[k]].dies, last);
+    }
+  }
+}
+
 static void find_lifetimes(struct net *net, const struct schedule *schedule)
 {
   struct value *input = &net->values[net->layers[NET_INPUT]->value], *logits = &net->values[net->logits];
@@ -113,6 +128,7 @@ static void find_lifetimes(struct net *net, const struct schedule *schedule)
     net->values[v].born = net->values[v].gradient_born = net->values[v].gradient_dies = -1;
   input->born = 0;
   find_map_lifetimes(net, schedule);
+  widen_to_streams(net);
   find_gradient_births(net);
   latest(&logits->dies, schedule->loss);
   logits->gradient_born = schedule->loss;
@@ -165,8 +181,10 @@ static void add_items(struct net *net, struct places *places)
   for (size_t s = 0; s < net->step_count; s++) {
     struct step *step = &net->steps[s];
     if (step->op->saved_bytes == 0) continue;
-    int dies = net->options.training ? step->after : step->forward;
-    add_item(places, (struct arena_item){step->op->saved_bytes, step->before, dies, &step->saved_offset}, false,
+    const struct stream *stream = stream_of(net, s);
+    int born = stream ? net->steps[stream->first].forward : step->before;
+    int dies = net->options.training ? step->after : stream ? net->steps[stream->end - 1].forward : step->forward;
+    add_item(places, (struct arena_item){step->op->saved_bytes, born, dies, &step->saved_offset}, false,
              &step->saved_kept);
   }
 }
@@ -208,6 +226,9 @@ enum status schedule_make(struct net *net, struct error *error)
   if (!status) status = mem_zeroed((void **)&schedule.phases, 4 * steps + 1, sizeof(int), "a schedule", error);
   if (!status) {
     find_moments(net, &schedule);
+    status = stream_make(net, error);
+  }
+  if (!status) {
     find_lifetimes(net, &schedule);
     place_batch_lanes(net);
     status = place_all(net, &schedule, error);

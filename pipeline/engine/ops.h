@@ -36,6 +36,8 @@ struct op_run {
   void *saved;         // `saved_bytes` that forward leaves for backward
   void *scratch;       // `scratch_bytes`, this thread's
   float *lane;         // `lane_floats`: weight gradients are added here, in the op's own layout
+  // For forward_rows: how many rows the memory of x and of y holds; row r lies at r % that.
+  int x_rows[OP_INPUTS], y_rows;
   int thread;          // below op_context.threads
   size_t image;        // index in the batch, below op_context.batch
   uint64_t step;       // of training: dropout's masks
@@ -66,6 +68,9 @@ struct op_kind {
   // The same in parts, instead, for large ones.
   void (*pack_part)(struct op *op, float *const values[OP_PARAMETERS], size_t part, size_t parts);
   void (*forward)(const struct op *op, const struct op_run *run);
+  // The same for rows [first, end) of y, from the rows of x that they read (`reach`); `first` is a multiple of
+  // `rows_at_once`, and so is `end` unless it is the last row. In order. NULL: whole maps only.
+  void (*forward_rows)(const struct op *op, const struct op_run *run, int first, int end);
   void (*backward)(const struct op *op, const struct op_run *run);
   // The sum of all lanes to gradients in the parameters' layout; both are overwritten. NULL: no lanes.
   void (*gradient)(const struct op *op, float *sum, float *const gradients[OP_PARAMETERS]);
@@ -97,6 +102,11 @@ struct op_kind {
   void (*settle)(const struct op *op, float *const values[OP_PARAMETERS]);
 };
 
+// Row i of y reads rows i * stride - before to i * stride + after of each x, where the map has them.
+struct reach {
+  int stride, before, after;
+};
+
 struct op {
   const struct op_kind *kind;
   const char *implementation; // "jit:avx512_core", "reference": for profiles and tests
@@ -106,6 +116,8 @@ struct op {
   bool backward_reads_x, backward_reads_y; // x[0]; an added x[1] is read by forward alone
   bool batch_reads_x, batch_reads_dy;      // by batch_lane and batch_gradient
   size_t pieces, piece_floats;             // of the gradient; 0: it is made whole
+  struct reach reach;                      // with forward_rows
+  int rows_at_once;                        // the same
   bool sparse_dx;                          // dx is zero at most pixels: cheap to add to another gradient, dear to write
 };
 
@@ -226,5 +238,11 @@ struct ops {
 extern const struct ops ops_reference, ops_onednn, ops_native;
 
 void op_free(struct op *op); // NULL is harmless
+
+// Row `row` of a map whose memory holds `held` rows of `bytes`.
+static inline unsigned char *op_row(const void *map, int row, int held, size_t bytes)
+{
+  return (unsigned char *)(uintptr_t)map + (size_t)(row % held) * bytes;
+}
 
 #endif

@@ -32,7 +32,7 @@ static void plain_free(struct op *op)
 struct map_op { // element by element
   struct op op;
   const struct kernels *k;
-  size_t elements;
+  size_t elements, row; // row: those of a row
   float scale;
   struct dropout dropout;
   uint64_t seed;
@@ -48,6 +48,9 @@ static enum status map_new(struct op **out, const struct op_kind *kind, const st
   struct map_op *map = (struct map_op *)*out;
   map->k = kernels;
   map->elements = shape_elements(shape);
+  map->row = map->elements / (size_t)shape.h;
+  map->op.reach = (struct reach){.stride = 1};
+  map->op.rows_at_once = 1;
   return OK;
 }
 
@@ -57,7 +60,17 @@ static void rescale_forward(const struct op *op, const struct op_run *run)
   map->k->from_u8(map->elements, run->x[0], map->scale, run->y);
 }
 
-static const struct op_kind rescale_kind = {.name = "rescale", .free = plain_free, .forward = rescale_forward};
+static void rescale_rows(const struct op *op, const struct op_run *run, int first, int end)
+{
+  const struct map_op *map = (const struct map_op *)op;
+  const size_t bytes = map->row * dtype_size(map->k->dtype);
+  for (int row = first; row < end; row++)
+    map->k->from_u8(map->row, op_row(run->x[0], row, run->x_rows[0], map->row), map->scale,
+                    op_row(run->y, row, run->y_rows, bytes));
+}
+
+static const struct op_kind rescale_kind = {
+    .name = "rescale", .free = plain_free, .forward = rescale_forward, .forward_rows = rescale_rows};
 
 static enum status make_rescale(struct op **out, const struct op_context *context, struct shape shape, enum dtype from,
                                 float scale, struct error *error)
@@ -80,6 +93,15 @@ static void add_forward(const struct op *op, const struct op_run *run)
   map->k->add_dropout(map->elements, run->x[0], run->x[1], NULL, 1, run->y);
 }
 
+static void add_rows(const struct op *op, const struct op_run *run, int first, int end)
+{
+  const struct map_op *map = (const struct map_op *)op;
+  const size_t bytes = map->row * dtype_size(map->k->dtype);
+  for (int row = first; row < end; row++)
+    map->k->add_dropout(map->row, op_row(run->x[0], row, run->x_rows[0], bytes),
+                        op_row(run->x[1], row, run->x_rows[1], bytes), NULL, 1, op_row(run->y, row, run->y_rows, bytes));
+}
+
 // dx = source, or dx += source.
 static void give(const struct map_op *map, const struct op_run *run, int input, const uint8_t *mask, float scale)
 {
@@ -99,7 +121,7 @@ static void add_backward(const struct op *op, const struct op_run *run)
 }
 
 static const struct op_kind add_kind = {
-    .name = "add", .free = plain_free, .forward = add_forward, .backward = add_backward};
+    .name = "add", .free = plain_free, .forward = add_forward, .forward_rows = add_rows, .backward = add_backward};
 
 static enum status make_add(struct op **out, const struct op_context *context, struct shape shape, struct error *error)
 {
