@@ -6,7 +6,7 @@
 //
 // The work goes strip by strip, a strip being a row of output pixels, or as many pixels of a pointwise convolution as
 // fit the first cache: in backward a strip of dy is masked by ReLU, multiplied into the weights' gradient and into dx
-// while it is hot. Kernels above 1x1 read a copy of x with zeros around it.
+// while it is hot. Kernels above 1x1 read copies of x's rows with zeros around them.
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,8 +21,9 @@ struct conv_op {
   struct conv_spec spec;
   size_t element; // bytes
   size_t kernel_count;
-  size_t strips, strip;         // number of strips; output pixels in each but the last
-  struct shape padded_x;        // of the copy; c = 0: x is read where it is
+  int strips;                   // their number
+  size_t strip;                 // output pixels in each but the last
+  int padded_width;             // of a copied row of x, above 1x1
   struct shape padded_dy;       // the same for backward by input
   void *forward, *backward;     // packed weights
   float *turned;                // the kernel for backward by input, before packing
@@ -72,61 +73,41 @@ static void pad(const struct conv_op *conv, const unsigned char *map, struct sha
            (size_t)columns * pixel);
 }
 
-// x as the products read it: in place or padded in scratch.
-static const unsigned char *input_of(const struct conv_op *conv, const struct op_run *run)
+static bool by_rows(const struct window *w)
 {
-  const struct window *w = &conv->spec.window;
-  if (conv->padded_x.c == 0) return run->x[0];
-  pad(conv, run->x[0], w->x, run->scratch, conv->padded_x, w->top, w->left);
-  return run->scratch;
+  return w->size > 1 || w->stride > 1;
 }
 
-static size_t strip_pixels(const struct conv_op *conv, size_t strip)
+static size_t strip_pixels(const struct conv_op *conv, int strip)
 {
-  size_t all = (size_t)conv->spec.window.y.h * (size_t)conv->spec.window.y.w, first = strip * conv->strip;
+  size_t all = (size_t)conv->spec.window.y.h * (size_t)conv->spec.window.y.w, first = (size_t)strip * conv->strip;
   return all - first < conv->strip ? all - first : conv->strip;
 }
 
-// The rows of x that strip `strip` multiplies.
-static struct rows strip_rows(const struct conv_op *conv, const unsigned char *x, size_t strip)
+// Where a strip of y, or of dy, begins.
+static unsigned char *strip_at(const struct conv_op *conv, const void *map, int strip, int held)
+{
+  const size_t bytes = conv->strip * (size_t)conv->spec.window.y.c * conv->element;
+  return op_row(map, strip, by_rows(&conv->spec.window) ? held : conv->strips, bytes);
+}
+
+// The rows of x that a strip multiplies; above 1x1 with zeros around them, in scratch.
+static struct rows strip_rows(const struct conv_op *conv, const struct op_run *run, int strip)
 {
   const struct window *w = &conv->spec.window;
-  size_t channels = (size_t)w->x.c, stride = (size_t)w->stride, size = (size_t)w->size;
-  struct rows rows = {.segments = size, .k = size * channels, .stride = stride * channels};
-  if (size == 1 && stride == 1) { // all pixels in one line
-    rows.base[0] = x + strip * conv->strip * channels * conv->element;
+  const size_t channels = (size_t)w->x.c, size = (size_t)w->size, row = (size_t)w->x.w * channels * conv->element;
+  struct rows rows = {.segments = size, .k = size * channels, .stride = (size_t)w->stride * channels};
+  if (!by_rows(w)) { // all pixels in one line
+    rows.base[0] = (const unsigned char *)run->x[0] + (size_t)strip * conv->strip * channels * conv->element;
     return rows;
   }
-  size_t width = (size_t)(conv->padded_x.c ? conv->padded_x.w : w->x.w);
-  for (size_t s = 0; s < size; s++) rows.base[s] = x + (strip * stride + s) * width * channels * conv->element;
-  return rows;
-}
-
-static void conv_forward(const struct op *op, const struct op_run *run)
-{
-  const struct conv_op *conv = (const struct conv_op *)op;
-  size_t filters = (size_t)conv->spec.window.y.c;
-  const unsigned char *x = input_of(conv, run);
-  for (size_t s = 0; s < conv->strips; s++) {
-    struct rows rows = strip_rows(conv, x, s);
-    unsigned char *y = (unsigned char *)run->y + s * conv->strip * filters * conv->element;
-    conv->k->product(strip_pixels(conv, s), filters, &rows, conv->forward, conv->spec.relu, y, filters);
-  }
-}
-
-// The rows of x that row `row` of y multiplies; above 1x1 they are padded in scratch, `size` of them.
-static struct rows row_inputs(const struct conv_op *conv, const struct op_run *run, int row)
-{
-  const struct window *w = &conv->spec.window;
-  const size_t channels = (size_t)w->x.c, size = (size_t)w->size, x_row = (size_t)w->x.w * channels * conv->element;
-  struct rows rows = {.segments = size, .k = size * channels, .stride = (size_t)w->stride * channels};
-  const struct shape one = {1, w->x.w, w->x.c}, padded = {1, conv->padded_x.w, w->x.c};
-  for (int s = 0, from = row * w->stride - w->top; s < w->size; s++, from++) {
+  const struct shape none = {0, 0, w->x.c}, one = {1, w->x.w, w->x.c}, padded = {1, conv->padded_width, w->x.c};
+  for (int s = 0, from = strip * w->stride - w->top; s < w->size; s++, from++) {
     const bool inside = from >= 0 && from < w->x.h;
-    const unsigned char *x = inside ? op_row(run->x[0], from, run->x_rows[0], x_row) : NULL;
+    const unsigned char *x = inside ? op_row(run->x[0], from, run->x_rows[0], row) : NULL;
     unsigned char *copy = (unsigned char *)run->scratch + (size_t)s * shape_elements(padded) * conv->element;
-    if (conv->padded_x.c > 0) pad(conv, x, inside ? one : (struct shape){0, 0, w->x.c}, copy, padded, 0, w->left);
-    rows.base[s] = conv->padded_x.c > 0 ? copy : x;
+    rows.base[s] = size > 1 ? copy : x;
+    if (size > 1) pad(conv, x, inside ? one : none, copy, padded, 0, w->left);
   }
   return rows;
 }
@@ -134,12 +115,21 @@ static struct rows row_inputs(const struct conv_op *conv, const struct op_run *r
 static void conv_rows(const struct op *op, const struct op_run *run, int first, int end)
 {
   const struct conv_op *conv = (const struct conv_op *)op;
-  const size_t filters = (size_t)conv->spec.window.y.c, width = (size_t)conv->spec.window.y.w;
-  for (int row = first; row < end; row++) {
-    const struct rows rows = row_inputs(conv, run, row);
-    conv->k->product(width, filters, &rows, conv->forward, conv->spec.relu,
-                     op_row(run->y, row, run->y_rows, width * filters * conv->element), filters);
+  const size_t filters = (size_t)conv->spec.window.y.c;
+  for (int s = first; s < end; s++) {
+    const struct rows rows = strip_rows(conv, run, s);
+    conv->k->product(strip_pixels(conv, s), filters, &rows, conv->forward, conv->spec.relu,
+                     strip_at(conv, run->y, s, run->y_rows), filters);
   }
+}
+
+static void conv_forward(const struct op *op, const struct op_run *run)
+{
+  const struct conv_op *conv = (const struct conv_op *)op;
+  if (by_rows(&conv->spec.window))
+    op_forward_whole(op, run);
+  else
+    conv_rows(op, run, 0, conv->strips);
 }
 
 static void add_to(const struct conv_op *conv, size_t n, const void *addend, void *sum)
@@ -147,23 +137,26 @@ static void add_to(const struct conv_op *conv, size_t n, const void *addend, voi
   conv->k->add_dropout(n, sum, addend, NULL, 1, sum);
 }
 
-// dx of a pointwise convolution's strip from its dy.
-static void pointwise_input(const struct conv_op *conv, const struct op_run *run, size_t strip, const void *dy)
+// dx of a pointwise convolution's strip from its dy. With a stride it is zero at most pixels.
+static void pointwise_input(const struct conv_op *conv, const struct op_run *run, int strip, const void *dy)
 {
   const struct window *w = &conv->spec.window;
-  size_t channels = (size_t)w->x.c, filters = (size_t)w->y.c, stride = (size_t)w->stride, m = strip_pixels(conv, strip);
+  const size_t channels = (size_t)w->x.c, filters = (size_t)w->y.c, stride = (size_t)w->stride;
+  const size_t m = strip_pixels(conv, strip), row = (size_t)w->x.w * channels * conv->element;
   struct rows rows = {.base = {dy}, .segments = 1, .k = filters, .stride = filters};
-  size_t first = stride == 1 ? strip * conv->strip : strip * stride * (size_t)w->x.w;
-  unsigned char *dx = (unsigned char *)run->dx[0] + first * channels * conv->element;
+  unsigned char *dx = (unsigned char *)run->dx[0] + (size_t)strip * conv->strip * channels * conv->element;
+  if (stride > 1) dx = op_row(run->dx[0], strip * w->stride, run->dx_rows[0], row);
   if (!run->add[0]) {
+    for (int i = strip * w->stride; stride > 1 && i < (strip + 1) * w->stride && i < w->x.h; i++)
+      memset(op_row(run->dx[0], i, run->dx_rows[0], row), 0, row);
     conv->k->product(m, channels, &rows, conv->backward, false, dx, stride * channels);
     return;
   }
-  unsigned char *row = (unsigned char *)run->scratch + conv->row_at;
-  conv->k->product(m, channels, &rows, conv->backward, false, row, channels);
-  if (stride == 1) add_to(conv, m * channels, row, dx);
+  unsigned char *sum = (unsigned char *)run->scratch + conv->row_at;
+  conv->k->product(m, channels, &rows, conv->backward, false, sum, channels);
+  if (stride == 1) add_to(conv, m * channels, sum, dx);
   for (size_t i = 0; stride > 1 && i < m; i++)
-    add_to(conv, channels, row + i * channels * conv->element, dx + i * stride * channels * conv->element);
+    add_to(conv, channels, sum + i * channels * conv->element, dx + i * stride * channels * conv->element);
 }
 
 // dx of a kernel above 1x1, stride 1: a convolution of the padded dy with the turned kernel.
@@ -182,25 +175,28 @@ static void wide_input(const struct conv_op *conv, const struct op_run *run)
   }
 }
 
+static void conv_rows_back(const struct op *op, const struct op_run *run, int first, int end)
+{
+  const struct conv_op *conv = (const struct conv_op *)op;
+  const bool pointwise = run->dx[0] && conv->spec.window.size == 1;
+  for (int s = first; s < end; s++) {
+    const struct rows rows = strip_rows(conv, run, s);
+    unsigned char *dy = strip_at(conv, run->dy, s, run->dy_rows);
+    const unsigned char *y = conv->spec.relu ? strip_at(conv, run->y, s, run->y_rows) : NULL;
+    conv->k->weights_gradient(strip_pixels(conv, s), (size_t)conv->spec.window.y.c, &rows, y, dy, run->lane,
+                              run->lane + conv->kernel_count, (unsigned char *)run->scratch + conv->zip_at);
+    if (pointwise) pointwise_input(conv, run, s, dy);
+  }
+}
+
 static void conv_backward(const struct op *op, const struct op_run *run)
 {
   const struct conv_op *conv = (const struct conv_op *)op;
-  const struct window *w = &conv->spec.window;
-  size_t filters = (size_t)w->y.c;
-  const unsigned char *x = input_of(conv, run);
-  bool pointwise = run->dx[0] && w->size == 1;
-  if (pointwise && w->stride > 1 && !run->add[0]) // pixels that no window reads
-    memset(run->dx[0], 0, shape_elements(w->x) * conv->element);
-  for (size_t s = 0; s < conv->strips; s++) {
-    struct rows rows = strip_rows(conv, x, s);
-    size_t m = strip_pixels(conv, s), at = s * conv->strip * filters * conv->element;
-    unsigned char *dy = (unsigned char *)run->dy + at;
-    const unsigned char *y = conv->spec.relu ? (const unsigned char *)run->y + at : NULL;
-    conv->k->weights_gradient(m, filters, &rows, y, dy, run->lane, run->lane + conv->kernel_count,
-                              (unsigned char *)run->scratch + conv->zip_at);
-    if (pointwise) pointwise_input(conv, run, s, dy);
-  }
-  if (run->dx[0] && !pointwise) wide_input(conv, run);
+  if (by_rows(&conv->spec.window))
+    op_backward_whole(op, run);
+  else
+    conv_rows_back(op, run, 0, conv->strips);
+  if (run->dx[0] && conv->spec.window.size > 1) wide_input(conv, run);
 }
 
 static void conv_gradient(const struct op *op, float *sum, float *const gradients[OP_PARAMETERS])
@@ -216,6 +212,7 @@ static const struct op_kind conv_kind = {.name = "conv",
                                          .forward = conv_forward,
                                          .forward_rows = conv_rows,
                                          .backward = conv_backward,
+                                         .backward_rows = conv_rows_back,
                                          .gradient = conv_gradient};
 
 static void plan_strips(struct conv_op *conv)
@@ -223,11 +220,11 @@ static void plan_strips(struct conv_op *conv)
   const struct window *w = &conv->spec.window;
   size_t pixels = (size_t)w->y.h * (size_t)w->y.w;
   conv->strip = (size_t)w->y.w;
-  if (w->size == 1 && w->stride == 1) {
+  if (!by_rows(w)) {
     conv->strip = STRIP_BYTES / ((size_t)(w->x.c + w->y.c) * conv->element) / 12 * 12; // whole tiles of a product
     if (conv->strip < 24) conv->strip = 24;
   }
-  conv->strips = (pixels + conv->strip - 1) / conv->strip;
+  conv->strips = (int)((pixels + conv->strip - 1) / conv->strip);
 }
 
 static void plan_scratch(struct conv_op *conv, const struct op_context *context)
@@ -235,8 +232,8 @@ static void plan_scratch(struct conv_op *conv, const struct op_context *context)
   const struct window *w = &conv->spec.window;
   size_t at = 0, size = (size_t)w->size, channels = (size_t)w->x.c, filters = (size_t)w->y.c;
   if (w->size > 1) {
-    conv->padded_x = (struct shape){(w->y.h - 1) * w->stride + w->size, (w->y.w - 1) * w->stride + w->size, w->x.c};
-    at = mem_whole((shape_elements(conv->padded_x) + 1) * conv->element);
+    conv->padded_width = (w->y.w - 1) * w->stride + w->size;
+    at = mem_whole((size * (size_t)conv->padded_width * channels + 1) * conv->element);
   }
   if (context->training) {
     conv->zip_at = at;
@@ -285,8 +282,10 @@ enum status native_conv(struct op **out, const struct op_context *context, const
   conv->op.backward_reads_x = true;
   conv->op.backward_reads_y = spec->relu;
   conv->op.sparse_dx = w->stride > w->size;
-  conv->op.reach = (struct reach){.stride = w->stride, .before = w->top, .after = w->size - 1 - w->top};
-  conv->op.rows_at_once = 1;
+  conv->op.reach = (struct reach){
+      .stride = w->stride, .before = w->top, .after = w->size - 1 - w->top, .x_rows = w->x.h, .y_rows = w->y.h};
+  conv->op.rows_at_once = by_rows(w) && // dx of a kernel above 1x1 needs rows of dy above and below
+                          (w->size == 1 || !context->training || !spec->input_gradient);
   plan_strips(conv);
   plan_scratch(conv, context);
   size_t bytes = conv->k->packed_bytes(size, size * channels, filters);

@@ -28,15 +28,15 @@ struct separable_op {
   struct separable_spec spec;
   int height;
   size_t width, channels, filters;
-  size_t x_row, y_row;                  // bytes of a row of x and of y before pooling
-  void *kernel, *turned;                // depthwise, packed; turned by 180 degrees
-  float *turning;                       // [9, C], before packing
-  void *forward, *backward;             // the 1x1 kernel, packed
-  bool winners;                         // backward visits the winners alone; `backward` and the lane are in its order
-  unsigned char *zeros;                 // a row beside x
-  size_t g_at, ring_at, row_at, zip_at; // in scratch, behind two rows of d
-  bool keeps_d;                         // in what forward saves, at d_at behind the places of the pool
-  size_t d_at;
+  size_t x_row, y_row;         // bytes of a row of x and of y before pooling
+  void *kernel, *turned;       // depthwise, packed; turned by 180 degrees
+  float *turning;              // [9, C], before packing
+  void *forward, *backward;    // the 1x1 kernel, packed
+  bool winners;                // backward visits the winners alone; `backward` and the lane are in its order
+  unsigned char *zeros;        // a row beside x
+  size_t g_at, row_at, zip_at; // in scratch, behind two rows of d
+  bool keeps_d;                // in what forward saves
+  size_t ring_at, d_at;        // there, behind the places of the pool: e, and d
 };
 
 static void separable_free(struct op *op)
@@ -100,7 +100,8 @@ static void forward_pair(const struct separable_op *s, const struct op_run *run,
 {
   const int rows = pair_rows(s, first);
   unsigned char *d = d_rows(s, run, first);
-  unsigned char *y = s->spec.pool ? (unsigned char *)run->scratch + s->g_at : op_row(run->y, first, run->y_rows, s->y_row);
+  unsigned char *y =
+      s->spec.pool ? (unsigned char *)run->scratch + s->g_at : op_row(run->y, first, run->y_rows, s->y_row);
   struct rows left = {.base = {d}, .segments = 1, .k = s->channels, .stride = s->channels};
   depthwise_rows(s, run->x[0], run->x_rows[0], first, d);
   s->k->product((size_t)rows * s->width, s->filters, &left, s->forward, s->spec.relu, y, s->filters);
@@ -118,19 +119,10 @@ static void separable_rows(const struct op *op, const struct op_run *run, int fi
   for (int row = first * rows; row < end * rows; row += PAIR) forward_pair(s, run, row);
 }
 
-static void separable_forward(const struct op *op, const struct op_run *run)
-{
-  const struct separable_op *s = (const struct separable_op *)op;
-  struct op_run whole = *run;
-  whole.x_rows[0] = s->height;
-  whole.y_rows = s->spec.pool ? s->height / PAIR : s->height;
-  separable_rows(op, &whole, 0, whole.y_rows);
-}
-
 static unsigned char *ring_row(const struct separable_op *s, const struct op_run *run, int row)
 {
   if (row < 0 || row >= s->height) return s->zeros;
-  return (unsigned char *)run->scratch + s->ring_at + (size_t)(row % RING) * s->x_row;
+  return op_row((unsigned char *)run->saved + s->ring_at, row, RING, s->x_row);
 }
 
 // dx of rows `first`, which may be -1, and the next, which may be below the map.
@@ -142,14 +134,29 @@ static void input_rows(const struct separable_op *s, const struct op_run *run, i
   for (int i = 0; i < PAIR; i++) {
     bool inside = first + i >= 0 && first + i < s->height;
     out[i] = (unsigned char *)run->scratch + s->row_at + (size_t)i * s->x_row;
-    if (inside && !run->add[0]) out[i] = (unsigned char *)run->dx[0] + (size_t)(first + i) * s->x_row;
+    if (inside && !run->add[0]) out[i] = op_row(run->dx[0], first + i, run->dx_rows[0], s->x_row);
   }
   s->k->depthwise(s->width, s->channels, around, s->turned, out);
   for (int i = 0; run->add[0] && i < PAIR; i++) {
     if (first + i < 0 || first + i >= s->height) continue;
-    unsigned char *dx = (unsigned char *)run->dx[0] + (size_t)(first + i) * s->x_row;
+    unsigned char *dx = op_row(run->dx[0], first + i, run->dx_rows[0], s->x_row);
     s->k->add_dropout(s->width * s->channels, dx, out[i], NULL, 1, dx);
   }
+}
+
+// Of the pooled rows that come from row `first` and the next: y, and its gradient.
+struct pooled {
+  unsigned char *y, *dy;
+  size_t at; // their first element in the map
+};
+
+static struct pooled pooled_rows(const struct separable_op *s, const struct op_run *run, int first)
+{
+  const size_t elements = s->width / 2 * s->filters, bytes = elements * dtype_size(s->k->dtype);
+  const int row = first / PAIR;
+  return (struct pooled){.y = op_row(run->y, row, run->y_rows, bytes),
+                         .dy = op_row(run->dy, row, run->dy_rows, bytes),
+                         .at = (size_t)row * elements};
 }
 
 // The gradient by y before pooling, of the rows from `first`, and in *value y itself where ReLU has yet to mask it.
@@ -159,20 +166,20 @@ static unsigned char *gradient_rows(const struct separable_op *s, const struct o
   *value = NULL;
   if (s->spec.pool) {
     unsigned char *g = (unsigned char *)run->scratch + s->g_at;
-    size_t at = (size_t)(first / PAIR) * (s->width / 2) * s->filters, bytes = at * dtype_size(s->k->dtype);
-    s->k->unpool(s->width / 2, s->filters, (unsigned char *)run->dy + bytes, (unsigned char *)run->y + bytes,
-                 (uint8_t *)run->saved + at, s->spec.relu, g, g + s->y_row);
+    const struct pooled pooled = pooled_rows(s, run, first);
+    s->k->unpool(s->width / 2, s->filters, pooled.dy, pooled.y, (uint8_t *)run->saved + pooled.at, s->spec.relu, g,
+                 g + s->y_row);
     return g;
   }
-  if (s->spec.relu) *value = (unsigned char *)run->y + (size_t)first * s->y_row;
-  return (unsigned char *)run->dy + (size_t)first * s->y_row;
+  if (s->spec.relu) *value = op_row(run->y, first, run->y_rows, s->y_row);
+  return op_row(run->dy, first, run->dy_rows, s->y_row);
 }
 
 // The same in backward, where they are there already or are made again.
 static unsigned char *d_rows_again(const struct separable_op *s, const struct op_run *run, int first)
 {
   unsigned char *d = d_rows(s, run, first);
-  if (!s->keeps_d) depthwise_rows(s, run->x[0], s->height, first, d);
+  if (!s->keeps_d) depthwise_rows(s, run->x[0], run->x_rows[0], first, d);
   return d;
 }
 
@@ -194,28 +201,44 @@ static void pointwise_backward(const struct separable_op *s, const struct op_run
 // The same from the winners of the pool.
 static void winners_backward(const struct separable_op *s, const struct op_run *run, int first)
 {
-  size_t windows = s->width / 2, c = s->channels, f = s->filters, at = (size_t)(first / PAIR) * windows * f;
-  size_t bytes = at * dtype_size(s->k->dtype);
+  const size_t windows = s->width / 2, c = s->channels, f = s->filters;
+  const struct pooled pooled = pooled_rows(s, run, first);
   unsigned char *winners = (unsigned char *)run->scratch + s->g_at;
   float *pointwise = run->lane + TAPS * c, *bias = pointwise + c * f;
-  const uint8_t *which = (uint8_t *)run->saved + at;
-  s->k->winners(windows, c, f, (unsigned char *)run->dy + bytes, (unsigned char *)run->y + bytes, which, s->spec.relu,
-                winners, bias);
+  const uint8_t *which = (uint8_t *)run->saved + pooled.at;
+  s->k->winners(windows, c, f, pooled.dy, pooled.y, which, s->spec.relu, winners, bias);
   s->k->winners_transposed(windows, c, f, winners, which, d_rows_again(s, run, first), pointwise);
   s->k->winners_product(windows, c, f, winners, which, s->backward, ring_row(s, run, first));
 }
 
-static void separable_backward(const struct op *op, const struct op_run *run)
+// Backward meets x again when most of it has left the caches. The rows that the next pair adds are asked for in order,
+// a line at a time: the kernels, which go from pixel to pixel, would wait for each.
+static void fetch_next_rows(const struct separable_op *s, const struct op_run *run, int first)
+{
+  const void *around[PAIR + 2];
+  x_rows_around(s, run->x[0], run->x_rows[0], first + PAIR, around);
+  for (int i = PAIR; i < PAIR + 2; i++)
+    for (size_t at = 0; at < s->x_row; at += MEM_ALIGNMENT) __builtin_prefetch((const char *)around[i] + at, 0, 2);
+}
+
+// Back from rows `first` and the next before pooling. dx follows a row behind: it needs the row below in the ring.
+static void backward_pair(const struct separable_op *s, const struct op_run *run, int first)
+{
+  fetch_next_rows(s, run, first);
+  (s->winners ? winners_backward : pointwise_backward)(s, run, first);
+  const void *around[PAIR + 2], *e[PAIR] = {ring_row(s, run, first), ring_row(s, run, first + 1)};
+  x_rows_around(s, run->x[0], run->x_rows[0], first, around);
+  s->k->depthwise_weights(s->width, s->channels, around, e, run->lane);
+  if (!run->dx[0]) return;
+  input_rows(s, run, first - 1);
+  if (first + PAIR == s->height) input_rows(s, run, s->height - 1);
+}
+
+static void separable_rows_back(const struct op *op, const struct op_run *run, int first, int end)
 {
   const struct separable_op *s = (const struct separable_op *)op;
-  for (int first = 0; first < s->height; first += PAIR) {
-    (s->winners ? winners_backward : pointwise_backward)(s, run, first);
-    const void *around[PAIR + 2], *e[PAIR] = {ring_row(s, run, first), ring_row(s, run, first + 1)};
-    x_rows_around(s, run->x[0], s->height, first, around);
-    s->k->depthwise_weights(s->width, s->channels, around, e, run->lane);
-    if (run->dx[0]) input_rows(s, run, first - 1); // the row below these is in the ring now
-  }
-  if (run->dx[0] && s->height % PAIR == 0) input_rows(s, run, s->height - 1);
+  const int rows = s->spec.pool ? PAIR : 1; // before pooling, for one of y
+  for (int row = first * rows; row < end * rows; row += PAIR) backward_pair(s, run, row);
 }
 
 static void separable_gradient(const struct op *op, float *sum, float *const gradients[OP_PARAMETERS])
@@ -233,9 +256,10 @@ static void separable_gradient(const struct op *op, float *sum, float *const gra
 static const struct op_kind separable_kind = {.name = "separable",
                                               .free = separable_free,
                                               .pack = separable_pack,
-                                              .forward = separable_forward,
+                                              .forward = op_forward_whole,
                                               .forward_rows = separable_rows,
-                                              .backward = separable_backward,
+                                              .backward = op_backward_whole,
+                                              .backward_rows = separable_rows_back,
                                               .gradient = separable_gradient};
 
 static bool covered(const struct op_context *context, const struct separable_spec *spec)
@@ -254,12 +278,10 @@ static size_t larger(size_t a, size_t b)
 
 static void plan_scratch(struct separable_op *s, bool training)
 {
-  size_t ring = mem_whole(RING * s->x_row);
   size_t row = mem_whole(PAIR * s->x_row), g = mem_whole(PAIR * s->y_row);
   s->g_at = row;
   if (s->winners) g = larger(g, mem_whole(s->k->winners_bytes(s->width / 2, s->filters)));
-  s->ring_at = s->g_at + g;
-  s->row_at = s->ring_at + (training ? ring : 0);
+  s->row_at = s->g_at + g;
   s->zip_at = s->row_at + (training ? row : 0);
   s->op.scratch_bytes = s->zip_at;
   if (training && !s->winners)
@@ -304,12 +326,14 @@ enum status native_separable(struct op **out, const struct op_context *context, 
   s->x_row = s->width * s->channels * element;
   s->y_row = s->width * s->filters * element;
   s->op.lane_floats = TAPS * s->channels + (s->channels + 1) * s->filters;
-  s->op.reach = spec->pool ? (struct reach){.stride = PAIR, .before = 1, .after = PAIR}
-                           : (struct reach){.stride = 1, .before = 1, .after = 1};
+  s->op.reach = spec->pool ? (struct reach){.stride = PAIR, .before = 1, .after = PAIR, .y_rows = s->height / PAIR}
+                           : (struct reach){.stride = 1, .before = 1, .after = 1, .y_rows = s->height};
+  s->op.reach.x_rows = s->height;
   s->op.rows_at_once = spec->pool ? 1 : PAIR;
   s->op.backward_reads_x = true;
   s->op.backward_reads_y = spec->relu;
-  s->d_at = spec->pool ? mem_whole((size_t)(w->y.h / 2) * (s->width / 2) * s->filters) : 0;
+  s->ring_at = spec->pool ? mem_whole((size_t)(w->y.h / 2) * (s->width / 2) * s->filters) : 0;
+  s->d_at = s->ring_at + mem_whole(RING * s->x_row);
   s->keeps_d = context->dtype == DTYPE_BF16;
   s->op.saved_bytes = s->d_at + (s->keeps_d ? (size_t)(s->height + s->height % PAIR) * s->x_row : 0);
   if (!context->training) s->op.saved_bytes = 0;

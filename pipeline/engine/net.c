@@ -52,8 +52,7 @@ void net_free(struct net *net)
   free(net->lanes);
   free(net->batch_lanes);
   free(net->segments);
-  free(net->streams);
-  free(net->bands);
+  stream_release(net);
   free(net->store);
   free(net->losses);
   free(net->name);

@@ -37,8 +37,9 @@ struct layer {
 };
 
 struct value {
-  size_t bytes; // of the rows that its memory holds
-  int rows, ring; // of the map; in memory: as many, or fewer where a stream needs no more at a time
+  size_t row_bytes;
+  int rows;                // of the map
+  int ring, gradient_ring; // in memory: as many, or fewer where a stream needs no more at a time
   enum dtype dtype;
   bool wants_gradient; // something upstream can be trained
   int born, dies;      // first and last moment of the map: see net_schedule.c
@@ -68,12 +69,18 @@ struct segment {
 
 // Steps that take turns, a few rows each (net_stream.c), and the order of it.
 struct stream {
-  size_t first, end;             // steps
-  size_t first_band, end_band; // in net->bands
+  size_t first, end;           // steps
+  size_t first_band, end_band; // in `bands`
 };
 struct band {
   size_t step;
   int first, end; // rows of its output
+};
+struct streams {
+  struct stream *items;
+  size_t count;
+  struct band *bands;
+  size_t band_capacity;
 };
 
 // Memory of one thread.
@@ -105,9 +112,7 @@ struct net {
   size_t step_count, step_capacity;
   struct segment *segments; // [segment_count]; the first may be empty
   size_t segment_count;
-  struct stream *streams;
-  size_t stream_count;
-  struct band *bands;
+  struct streams forward_streams, backward_streams;
   unsigned char *store; // [store_bytes, batch]: maps that cross a cut, each for all images
   size_t store_bytes;
   float *batch_lanes; // [BATCH_LANES, batch_lane_floats], of one segment
@@ -168,11 +173,13 @@ enum status schedule_make(struct net *net, struct error *error);
 
 // --- forward by rows: net_stream.c -----------------------------------------------------------------------------------
 
-// The streams of all segments, and the rings of their maps.
+// The streams of all segments, forward and backward, and the rings of their maps and gradients. Behind order_readers,
+// before lifetimes.
 enum status stream_make(struct net *net, struct error *error);
+void stream_release(struct net *net);
 
 // The stream that the step is in, or NULL.
-const struct stream *stream_of(const struct net *net, size_t step);
+const struct stream *stream_of(const struct streams *streams, size_t step);
 
 // --- gradients in pieces: net_pieces.c -------------------------------------------------------------------------------
 

@@ -11,8 +11,11 @@ enum status plan_value(struct net *net, struct shape shape, enum dtype dtype, in
       mem_grow((void **)&net->values, &net->value_capacity, net->value_count + 1, sizeof *net->values, "values", error);
   if (status) return status;
   *value = (int)net->value_count++;
-  net->values[*value] = (struct value){
-      .bytes = shape_elements(shape) * dtype_size(dtype), .rows = shape.h, .ring = shape.h, .dtype = dtype};
+  net->values[*value] = (struct value){.row_bytes = (size_t)shape.w * (size_t)shape.c * dtype_size(dtype),
+                                       .rows = shape.h,
+                                       .ring = shape.h,
+                                       .gradient_ring = shape.h,
+                                       .dtype = dtype};
   return OK;
 }
 

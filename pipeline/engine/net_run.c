@@ -27,13 +27,13 @@ static void *place(const struct net *net, const struct worker *worker, bool kept
 static void *map_of(const struct net *net, const struct worker *worker, int value, size_t image)
 {
   const struct value *v = &net->values[value];
-  return place(net, worker, v->kept, v->offset, v->bytes, image);
+  return place(net, worker, v->kept, v->offset, (size_t)v->ring * v->row_bytes, image);
 }
 
 static void *gradient_of(const struct net *net, const struct worker *worker, int value, size_t image)
 {
   const struct value *v = &net->values[value];
-  return place(net, worker, v->gradient_kept, v->gradient_offset, v->bytes, image);
+  return place(net, worker, v->gradient_kept, v->gradient_offset, (size_t)v->gradient_ring * v->row_bytes, image);
 }
 
 static float *lane_of(const struct net *net, size_t lane)
@@ -69,7 +69,9 @@ static struct op_run backward_wiring(const struct pass *pass, const struct step 
   struct op_run run = wiring(pass, step, image);
   const struct worker *worker = &net->workers[run.thread];
   run.dy = gradient_of(net, worker, step->output, image);
+  run.dy_rows = net->values[step->output].gradient_ring;
   for (int i = 0; i < step->input_count; i++) {
+    run.dx_rows[i] = net->values[step->inputs[i]].gradient_ring;
     if (net->values[step->inputs[i]].wants_gradient) run.dx[i] = gradient_of(net, worker, step->inputs[i], image);
     run.add[i] = step->add[i];
   }
@@ -87,10 +89,21 @@ static void forward_rows(const struct pass *pass, const struct stream *stream, s
 {
   const struct net *net = pass->net;
   for (size_t i = stream->first_band; i < stream->end_band; i++) {
-    const struct band *band = &net->bands[i];
+    const struct band *band = &net->forward_streams.bands[i];
     const struct step *step = &net->steps[band->step];
     struct op_run run = wiring(pass, step, image);
     step->op->kind->forward_rows(step->op, &run, band->first, band->end);
+  }
+}
+
+static void backward_rows(const struct pass *pass, const struct stream *stream, size_t image)
+{
+  const struct net *net = pass->net;
+  for (size_t i = stream->first_band; i < stream->end_band; i++) {
+    const struct band *band = &net->backward_streams.bands[i];
+    const struct step *step = &net->steps[band->step];
+    struct op_run run = backward_wiring(pass, step, image);
+    step->op->kind->backward_rows(step->op, &run, band->first, band->end);
   }
 }
 
@@ -100,7 +113,7 @@ static void forward(const struct pass *pass, size_t k, size_t image)
   const struct worker *worker = &net->workers[omp_get_thread_num()];
   if (k == 0) pass->input->fetch(pass->input->self, image, map_of(net, worker, net->layers[NET_INPUT]->value, image));
   for (size_t s = net->segments[k].first; s < net->segments[k].end; s++) {
-    const struct stream *stream = stream_of(net, s);
+    const struct stream *stream = stream_of(&net->forward_streams, s);
     if (stream) {
       forward_rows(pass, stream, image);
       s = stream->end - 1;
@@ -125,6 +138,12 @@ static void backward(const struct pass *pass, size_t k, size_t image)
   }
   for (size_t s = net->segments[k].end; s-- > net->segments[k].first;) {
     const struct step *step = &net->steps[s];
+    const struct stream *stream = stream_of(&net->backward_streams, s);
+    if (stream) {
+      backward_rows(pass, stream, image);
+      s = stream->first;
+      continue;
+    }
     if (!plan_goes_back(net, step)) continue;
     struct op_run run = backward_wiring(pass, step, image);
     step->op->kind->backward(step->op, &run);

@@ -106,17 +106,31 @@ static void find_gradient_births(struct net *net)
   }
 }
 
-// The maps of a stream are all alive from its first step to its last.
-static void widen_to_streams(struct net *net)
+// What a stream touches is alive from its first step to its last.
+static void widen_forward(struct net *net, const struct stream *stream)
 {
-  for (size_t i = 0; i < net->stream_count; i++) {
-    int first = net->steps[net->streams[i].first].forward, last = net->steps[net->streams[i].end - 1].forward;
-    for (size_t s = net->streams[i].first; s < net->streams[i].end; s++) {
-      const struct step *step = &net->steps[s];
-      struct value *y = &net->values[step->output];
-      if (y->born > first) y->born = first;
-      latest(&y->dies, last);
-      for (int k = 0; k < step->input_count; k++) latest(&net->values[step->inputs[k]].dies, last);
+  int first = net->steps[stream->first].forward, last = net->steps[stream->end - 1].forward;
+  for (size_t s = stream->first; s < stream->end; s++) {
+    const struct step *step = &net->steps[s];
+    struct value *y = &net->values[step->output];
+    if (y->born > first) y->born = first;
+    latest(&y->dies, last);
+    for (int i = 0; i < step->input_count; i++) latest(&net->values[step->inputs[i]].dies, last);
+  }
+}
+
+static void widen_backward(struct net *net, const struct stream *stream)
+{
+  int first = net->steps[stream->end - 1].backward, last = net->steps[stream->first].backward;
+  for (size_t s = stream->first; s < stream->end; s++) {
+    const struct step *step = &net->steps[s];
+    struct value *y = &net->values[step->output], *x = &net->values[step->inputs[0]];
+    if (step->op->backward_reads_y) latest(&y->dies, last);
+    if (step->op->backward_reads_x) latest(&x->dies, last);
+    latest(&y->gradient_dies, last);
+    for (int i = 0; i < step->input_count; i++) {
+      int *born = &net->values[step->inputs[i]].gradient_born;
+      if (*born > first) *born = first;
     }
   }
 }
@@ -128,8 +142,9 @@ static void find_lifetimes(struct net *net, const struct schedule *schedule)
     net->values[v].born = net->values[v].gradient_born = net->values[v].gradient_dies = -1;
   input->born = 0;
   find_map_lifetimes(net, schedule);
-  widen_to_streams(net);
   find_gradient_births(net);
+  for (size_t i = 0; i < net->forward_streams.count; i++) widen_forward(net, &net->forward_streams.items[i]);
+  for (size_t i = 0; i < net->backward_streams.count; i++) widen_backward(net, &net->backward_streams.items[i]);
   latest(&logits->dies, schedule->loss);
   logits->gradient_born = schedule->loss;
 }
@@ -171,19 +186,22 @@ static void add_items(struct net *net, struct places *places)
 {
   for (size_t v = 0; v < net->value_count; v++) {
     struct value *value = &net->values[v];
-    add_item(places, (struct arena_item){value->bytes, value->born, value->dies, &value->offset},
+    add_item(places,
+             (struct arena_item){(size_t)value->ring * value->row_bytes, value->born, value->dies, &value->offset},
              read_together(net, (int)v, false), &value->kept);
     if (!value->wants_gradient || value->gradient_born < 0) continue;
     add_item(places,
-             (struct arena_item){value->bytes, value->gradient_born, value->gradient_dies, &value->gradient_offset},
+             (struct arena_item){(size_t)value->gradient_ring * value->row_bytes, value->gradient_born,
+                                 value->gradient_dies, &value->gradient_offset},
              read_together(net, (int)v, true), &value->gradient_kept);
   }
   for (size_t s = 0; s < net->step_count; s++) {
     struct step *step = &net->steps[s];
     if (step->op->saved_bytes == 0) continue;
-    const struct stream *stream = stream_of(net, s);
-    int born = stream ? net->steps[stream->first].forward : step->before;
-    int dies = net->options.training ? step->after : stream ? net->steps[stream->end - 1].forward : step->forward;
+    const struct stream *there = stream_of(&net->forward_streams, s), *back = stream_of(&net->backward_streams, s);
+    int born = there ? net->steps[there->first].forward : step->before;
+    int dies = there ? net->steps[there->end - 1].forward : step->forward;
+    if (net->options.training) dies = back ? net->steps[back->first].backward : step->after;
     add_item(places, (struct arena_item){step->op->saved_bytes, born, dies, &step->saved_offset}, false,
              &step->saved_kept);
   }

@@ -48,3 +48,23 @@ void op_free(struct op *op)
 {
   if (op) op->kind->free(op);
 }
+
+static struct op_run whole_maps(const struct op *op, const struct op_run *run)
+{
+  struct op_run whole = *run;
+  whole.y_rows = whole.dy_rows = op->reach.y_rows;
+  for (int i = 0; i < OP_INPUTS; i++) whole.x_rows[i] = whole.dx_rows[i] = op->reach.x_rows;
+  return whole;
+}
+
+void op_forward_whole(const struct op *op, const struct op_run *run)
+{
+  const struct op_run whole = whole_maps(op, run);
+  op->kind->forward_rows(op, &whole, 0, op->reach.y_rows);
+}
+
+void op_backward_whole(const struct op *op, const struct op_run *run)
+{
+  const struct op_run whole = whole_maps(op, run);
+  op->kind->backward_rows(op, &whole, 0, op->reach.y_rows);
+}

@@ -36,11 +36,12 @@ struct op_run {
   void *saved;         // `saved_bytes` that forward leaves for backward
   void *scratch;       // `scratch_bytes`, this thread's
   float *lane;         // `lane_floats`: weight gradients are added here, in the op's own layout
-  // For forward_rows: how many rows the memory of x and of y holds; row r lies at r % that.
-  int x_rows[OP_INPUTS], y_rows;
-  int thread;          // below op_context.threads
-  size_t image;        // index in the batch, below op_context.batch
-  uint64_t step;       // of training: dropout's masks
+  // For forward_rows and backward_rows: how many rows the memory of x, of y and of their gradients holds; row r lies
+  // at r % that.
+  int x_rows[OP_INPUTS], y_rows, dx_rows[OP_INPUTS], dy_rows;
+  int thread;    // below op_context.threads
+  size_t image;  // index in the batch, below op_context.batch
+  uint64_t step; // of training: dropout's masks
   bool training;
 };
 
@@ -68,10 +69,13 @@ struct op_kind {
   // The same in parts, instead, for large ones.
   void (*pack_part)(struct op *op, float *const values[OP_PARAMETERS], size_t part, size_t parts);
   void (*forward)(const struct op *op, const struct op_run *run);
-  // The same for rows [first, end) of y, from the rows of x that they read (`reach`); `first` is a multiple of
-  // `rows_at_once`, and so is `end` unless it is the last row. In order. NULL: whole maps only.
-  void (*forward_rows)(const struct op *op, const struct op_run *run, int first, int end);
   void (*backward)(const struct op *op, const struct op_run *run);
+  // The same by rows (net_stream.c): rows [first, end) of y from the rows of x that they read (struct reach), and back
+  // from those rows of dy to the rows of dx that are finished by them. `first` is a multiple of rows_at_once, and so is
+  // `end` unless it is the last; rows come in order, and scratch does not last from one call to the next. NULL: whole
+  // maps only. An op that has them has op_forward_whole and op_backward_whole for whole maps.
+  void (*forward_rows)(const struct op *op, const struct op_run *run, int first, int end);
+  void (*backward_rows)(const struct op *op, const struct op_run *run, int first, int end);
   // The sum of all lanes to gradients in the parameters' layout; both are overwritten. NULL: no lanes.
   void (*gradient)(const struct op *op, float *sum, float *const gradients[OP_PARAMETERS]);
   // Gradients that need x and dy of the whole batch, in parts: first lane `part` of BATCH_LANES for ops with
@@ -102,9 +106,11 @@ struct op_kind {
   void (*settle)(const struct op *op, float *const values[OP_PARAMETERS]);
 };
 
-// Row i of y reads rows i * stride - before to i * stride + after of each x, where the map has them.
+// Row i of y reads rows i * stride - before to i * stride + after of each x, where the map has them. So, once the first
+// n rows of dy went back, the rows of dx before n * stride - before are finished.
 struct reach {
   int stride, before, after;
+  int x_rows, y_rows; // of the maps
 };
 
 struct op {
@@ -117,7 +123,7 @@ struct op {
   bool batch_reads_x, batch_reads_dy;      // by batch_lane and batch_gradient
   size_t pieces, piece_floats;             // of the gradient; 0: it is made whole
   struct reach reach;                      // with forward_rows
-  int rows_at_once;                        // the same
+  int rows_at_once;                        // the same; 0: whole maps only, whatever its kind can
   bool sparse_dx;                          // dx is zero at most pixels: cheap to add to another gradient, dear to write
 };
 
@@ -238,6 +244,10 @@ struct ops {
 extern const struct ops ops_reference, ops_onednn, ops_native;
 
 void op_free(struct op *op); // NULL is harmless
+
+// Forward and backward of ops that work by rows.
+void op_forward_whole(const struct op *op, const struct op_run *run);
+void op_backward_whole(const struct op *op, const struct op_run *run);
 
 // Row `row` of a map whose memory holds `held` rows of `bytes`.
 static inline unsigned char *op_row(const void *map, int row, int held, size_t bytes)

@@ -32,7 +32,7 @@ static void plain_free(struct op *op)
 struct map_op { // element by element
   struct op op;
   const struct kernels *k;
-  size_t elements, row; // row: those of a row
+  size_t elements, row, bytes; // row: elements of a row, in `bytes` of the net's dtype
   float scale;
   struct dropout dropout;
   uint64_t seed;
@@ -49,28 +49,22 @@ static enum status map_new(struct op **out, const struct op_kind *kind, const st
   map->k = kernels;
   map->elements = shape_elements(shape);
   map->row = map->elements / (size_t)shape.h;
-  map->op.reach = (struct reach){.stride = 1};
+  map->bytes = map->row * dtype_size(context->dtype);
+  map->op.reach = (struct reach){.stride = 1, .x_rows = shape.h, .y_rows = shape.h};
   map->op.rows_at_once = 1;
   return OK;
-}
-
-static void rescale_forward(const struct op *op, const struct op_run *run)
-{
-  const struct map_op *map = (const struct map_op *)op;
-  map->k->from_u8(map->elements, run->x[0], map->scale, run->y);
 }
 
 static void rescale_rows(const struct op *op, const struct op_run *run, int first, int end)
 {
   const struct map_op *map = (const struct map_op *)op;
-  const size_t bytes = map->row * dtype_size(map->k->dtype);
   for (int row = first; row < end; row++)
     map->k->from_u8(map->row, op_row(run->x[0], row, run->x_rows[0], map->row), map->scale,
-                    op_row(run->y, row, run->y_rows, bytes));
+                    op_row(run->y, row, run->y_rows, map->bytes));
 }
 
 static const struct op_kind rescale_kind = {
-    .name = "rescale", .free = plain_free, .forward = rescale_forward, .forward_rows = rescale_rows};
+    .name = "rescale", .free = plain_free, .forward = op_forward_whole, .forward_rows = rescale_rows};
 
 static enum status make_rescale(struct op **out, const struct op_context *context, struct shape shape, enum dtype from,
                                 float scale, struct error *error)
@@ -82,46 +76,45 @@ static enum status make_rescale(struct op **out, const struct op_context *contex
   return status;
 }
 
-// --- ReLU and batch norm by themselves: a convolution that does not train takes them over
-// -----------------------------
-
 // --- add, dropout ----------------------------------------------------------------------------------------------------
-
-static void add_forward(const struct op *op, const struct op_run *run)
-{
-  const struct map_op *map = (const struct map_op *)op;
-  map->k->add_dropout(map->elements, run->x[0], run->x[1], NULL, 1, run->y);
-}
+// (ReLU and batch norm by themselves are in native_norm.c: a convolution that does not train takes them over.)
 
 static void add_rows(const struct op *op, const struct op_run *run, int first, int end)
 {
   const struct map_op *map = (const struct map_op *)op;
-  const size_t bytes = map->row * dtype_size(map->k->dtype);
   for (int row = first; row < end; row++)
-    map->k->add_dropout(map->row, op_row(run->x[0], row, run->x_rows[0], bytes),
-                        op_row(run->x[1], row, run->x_rows[1], bytes), NULL, 1, op_row(run->y, row, run->y_rows, bytes));
+    map->k->add_dropout(map->row, op_row(run->x[0], row, run->x_rows[0], map->bytes),
+                        op_row(run->x[1], row, run->x_rows[1], map->bytes), NULL, 1,
+                        op_row(run->y, row, run->y_rows, map->bytes));
 }
 
-// dx = source, or dx += source.
-static void give(const struct map_op *map, const struct op_run *run, int input, const uint8_t *mask, float scale)
+// dx = dy, or dx += dy, of one row; mask NULL: of all its elements.
+static void give(const struct map_op *map, const struct op_run *run, int input, int row, const uint8_t *mask)
 {
   if (!run->dx[input]) return;
+  void *dx = op_row(run->dx[input], row, run->dx_rows[input], map->bytes);
+  void *dy = op_row(run->dy, row, run->dy_rows, map->bytes);
+  const float scale = mask ? map->dropout.scale : 1;
   if (!run->add[input]) {
-    map->k->add_dropout(map->elements, run->dy, NULL, mask, scale, run->dx[input]);
+    map->k->add_dropout(map->row, dy, NULL, mask, scale, dx);
     return;
   }
-  if (mask) map->k->add_dropout(map->elements, run->dy, NULL, mask, scale, run->dy);
-  map->k->add_dropout(map->elements, run->dx[input], run->dy, NULL, 1, run->dx[input]);
+  if (mask) map->k->add_dropout(map->row, dy, NULL, mask, scale, dy);
+  map->k->add_dropout(map->row, dx, dy, NULL, 1, dx);
 }
 
-static void add_backward(const struct op *op, const struct op_run *run)
+static void add_rows_back(const struct op *op, const struct op_run *run, int first, int end)
 {
-  give((const struct map_op *)op, run, 0, NULL, 1);
-  give((const struct map_op *)op, run, 1, NULL, 1);
+  for (int row = first; row < end; row++)
+    for (int input = 0; input < OP_INPUTS; input++) give((const struct map_op *)op, run, input, row, NULL);
 }
 
-static const struct op_kind add_kind = {
-    .name = "add", .free = plain_free, .forward = add_forward, .forward_rows = add_rows, .backward = add_backward};
+static const struct op_kind add_kind = {.name = "add",
+                                        .free = plain_free,
+                                        .forward = op_forward_whole,
+                                        .forward_rows = add_rows,
+                                        .backward = op_backward_whole,
+                                        .backward_rows = add_rows_back};
 
 static enum status make_add(struct op **out, const struct op_context *context, struct shape shape, struct error *error)
 {
@@ -129,28 +122,40 @@ static enum status make_add(struct op **out, const struct op_context *context, s
   return map_new(out, &add_kind, context, shape, error);
 }
 
-// saved: uint8 per element, 0 where it was dropped.
+// saved: uint8 per element, 0 where it was dropped. Drawn as a whole: masks come in groups that know no rows.
 static void draw_mask(const struct map_op *map, const struct op_run *run, uint8_t *mask)
 {
   struct rng stream = dropout_stream(map->seed, run->step, run->image, map->layer);
   map->k->dropout_mask(map->elements, stream.key, stream.counter, map->dropout.threshold, mask);
 }
 
-static void dropout_forward(const struct op *op, const struct op_run *run)
+static const uint8_t *mask_row(const struct map_op *map, const struct op_run *run, int row)
 {
-  const struct map_op *map = (const struct map_op *)op;
-  if (run->training) draw_mask(map, run, run->saved);
-  map->k->add_dropout(map->elements, run->x[0], NULL, run->training ? run->saved : NULL, map->dropout.scale, run->y);
+  return (const uint8_t *)run->saved + (size_t)row * map->row;
 }
 
-static void dropout_backward(const struct op *op, const struct op_run *run)
+static void dropout_rows(const struct op *op, const struct op_run *run, int first, int end)
 {
   const struct map_op *map = (const struct map_op *)op;
-  give(map, run, 0, run->saved, map->dropout.scale);
+  if (run->training && first == 0) draw_mask(map, run, run->saved);
+  for (int row = first; row < end; row++)
+    map->k->add_dropout(map->row, op_row(run->x[0], row, run->x_rows[0], map->bytes), NULL,
+                        run->training ? mask_row(map, run, row) : NULL, map->dropout.scale,
+                        op_row(run->y, row, run->y_rows, map->bytes));
 }
 
-static const struct op_kind dropout_kind = {
-    .name = "dropout", .free = plain_free, .forward = dropout_forward, .backward = dropout_backward};
+static void dropout_rows_back(const struct op *op, const struct op_run *run, int first, int end)
+{
+  const struct map_op *map = (const struct map_op *)op;
+  for (int row = first; row < end; row++) give(map, run, 0, row, mask_row(map, run, row));
+}
+
+static const struct op_kind dropout_kind = {.name = "dropout",
+                                            .free = plain_free,
+                                            .forward = op_forward_whole,
+                                            .forward_rows = dropout_rows,
+                                            .backward = op_backward_whole,
+                                            .backward_rows = dropout_rows_back};
 
 static enum status make_dropout(struct op **out, const struct op_context *context, struct shape shape, float rate,
                                 int layer, struct error *error)

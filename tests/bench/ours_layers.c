@@ -24,13 +24,18 @@ struct work {
   double bytes;
 };
 
+static double map_bytes(const struct net *net, int value)
+{
+  return (double)net->values[value].rows * (double)net->values[value].row_bytes;
+}
+
 static struct work step_work(const struct net *net, const struct step *step, bool backward)
 {
-  struct work work = {.bytes = (double)net->values[step->output].bytes};
+  struct work work = {.bytes = map_bytes(net, step->output)};
   double positions = (double)step->layer->shape.h * step->layer->shape.w;
   bool wants = true;
   for (int i = 0; i < step->input_count; i++) {
-    work.bytes += (double)net->values[step->inputs[i]].bytes;
+    work.bytes += map_bytes(net, step->inputs[i]);
     wants = wants && net->values[step->inputs[i]].wants_gradient;
   }
   // Backward computes gradients by the input, where it is wanted, and by the weights; a dense layer's weights wait for
@@ -53,11 +58,14 @@ static double roof_seconds(const struct work *work, const struct roofs *roofs)
   return arithmetic > traffic ? arithmetic : traffic;
 }
 
-static double time_step(const struct net *net, const struct step *step, bool backward)
+static struct op_run wiring(const struct net *net, const struct step *step)
 {
   const struct worker *worker = &net->workers[0];
-  struct op_run run = {.y = worker->arena + net->values[step->output].offset,
-                       .dy = worker->arena + net->values[step->output].gradient_offset,
+  const struct value *y = &net->values[step->output];
+  struct op_run run = {.y = worker->arena + y->offset,
+                       .dy = worker->arena + y->gradient_offset,
+                       .y_rows = y->ring,
+                       .dy_rows = y->gradient_ring,
                        .saved = worker->arena + step->saved_offset,
                        .scratch = worker->scratch,
                        .lane = net->lanes + step->lane_offset,
@@ -67,11 +75,42 @@ static double time_step(const struct net *net, const struct step *step, bool bac
     const struct value *x = &net->values[step->inputs[i]];
     run.x[i] = worker->arena + x->offset;
     run.dx[i] = x->wants_gradient ? worker->arena + x->gradient_offset : NULL;
+    run.x_rows[i] = x->ring;
+    run.dx_rows[i] = x->gradient_ring;
     run.add[i] = step->add[i];
   }
+  return run;
+}
+
+// Adds the time of rows of a step, or of the whole step (NULL).
+static void time_band(const struct net *net, size_t s, bool backward, const struct band *band, double *seconds)
+{
+  const struct op *op = net->steps[s].op;
+  const struct op_run run = wiring(net, &net->steps[s]);
   double start = clock_seconds();
-  (backward ? step->op->kind->backward : step->op->kind->forward)(step->op, &run);
-  return clock_seconds() - start;
+  if (band)
+    (backward ? op->kind->backward_rows : op->kind->forward_rows)(op, &run, band->first, band->end);
+  else
+    (backward ? op->kind->backward : op->kind->forward)(op, &run);
+  seconds[s] += clock_seconds() - start;
+}
+
+// The way there, or back, of one image, in the order of training, so that a step finds in the caches what it would find
+// there.
+static void time_pass(const struct net *net, bool backward, double *seconds)
+{
+  const struct streams *streams = backward ? &net->backward_streams : &net->forward_streams;
+  for (size_t i = 0; i < net->step_count; i++) {
+    size_t s = backward ? net->step_count - 1 - i : i;
+    const struct stream *stream = stream_of(streams, s);
+    if (!stream) {
+      if (!backward || net->values[net->steps[s].output].wants_gradient) time_band(net, s, backward, NULL, seconds);
+      continue;
+    }
+    for (size_t b = stream->first_band; b < stream->end_band; b++)
+      time_band(net, streams->bands[b].step, backward, &streams->bands[b], seconds);
+    i += stream->end - stream->first - 1;
+  }
 }
 
 // Sets *seconds to the time of one image.
@@ -97,32 +136,29 @@ static void fill_start(const struct net *net, bool backward)
   unsigned char *arena = net->workers[0].arena;
   const struct value *input = &net->values[net->layers[NET_INPUT]->value], *logits = &net->values[net->logits];
   float *gradients = (float *)(void *)(arena + logits->gradient_offset);
-  if (!backward) fill_noise(arena + input->offset, input->bytes, 0);
+  if (!backward) fill_noise(arena + input->offset, (size_t)input->rows * input->row_bytes, 0);
   for (int c = 0; backward && c < net->classes; c++) gradients[c] = c ? 0.03f : -0.9f;
 }
 
-// In the order of training, so that a step finds in the caches what it would find there.
 static enum status time_steps(const struct net *net, const struct roofs *roofs, struct error *error)
 {
-  size_t count = net->step_count;
-  double *times = NULL;
+  const size_t count = net->step_count;
+  double *times = NULL; // [ROUNDS, 2, count]
   enum status status = mem_zeroed((void **)&times, 2 * count * ROUNDS, sizeof *times, "times", error);
   if (status) return status;
-  for (int round = 0; round < ROUNDS; round++)
-    for (size_t moment = 0; moment < 2 * count; moment++) {
-      bool backward = moment >= count;
-      const struct step *step = &net->steps[backward ? 2 * count - 1 - moment : moment];
-      if (moment % count == 0) fill_start(net, backward);
-      if (!backward || net->values[step->output].wants_gradient)
-        times[moment * ROUNDS + (size_t)round] = time_step(net, step, backward);
-    }
+  for (size_t pass = 0; pass < 2 * ROUNDS; pass++) {
+    fill_start(net, pass % 2);
+    time_pass(net, pass % 2, times + pass * count);
+  }
   double sum = 0;
   for (size_t moment = 0; moment < 2 * count; moment++) {
-    bool backward = moment >= count;
-    const struct step *step = &net->steps[backward ? 2 * count - 1 - moment : moment];
-    double seconds = median(times + moment * ROUNDS, ROUNDS);
+    const bool backward = moment >= count;
+    const size_t s = backward ? 2 * count - 1 - moment : moment;
+    double one[ROUNDS];
+    for (size_t round = 0; round < ROUNDS; round++) one[round] = times[(2 * round + backward) * count + s];
+    const double seconds = median(one, ROUNDS);
     sum += seconds;
-    if (seconds > 0) print_step(net, step, backward, seconds, roofs);
+    if (seconds > 0) print_step(net, &net->steps[s], backward, seconds, roofs);
   }
   printf("row=layers, sum|%.1f|us/image||\n", sum * 1e6);
   free(times);

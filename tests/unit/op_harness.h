@@ -52,6 +52,7 @@ struct rig {
   float *x[OP_INPUTS], *r, *values[OP_PARAMETERS], *gradients[OP_PARAMETERS]; // r: the gradient by y
   float *y, *dx[OP_INPUTS];
   uint8_t *saved;
+  bool by_rows; // runs the op in bands, where it can
 };
 
 static inline float *floats(size_t count)
@@ -188,6 +189,23 @@ static inline void rig_release(struct rig *rig)
   free(rig->saved);
 }
 
+// Forward or backward of an op: whole, or as few rows at a time as it takes. Scratch lasts for a band.
+static inline void rig_pass(const struct rig *rig, struct op_run *run, bool backward)
+{
+  const struct op *op = rig->op;
+  if (!rig->by_rows || op->rows_at_once == 0) {
+    (backward ? op->kind->backward : op->kind->forward)(op, run);
+    return;
+  }
+  run->y_rows = run->dy_rows = rig->y_shape.h;
+  for (int i = 0; i < rig->inputs; i++) run->x_rows[i] = run->dx_rows[i] = rig->trial.x.h;
+  for (int first = 0; first < rig->y_shape.h; first += op->rows_at_once) {
+    int end = first + op->rows_at_once < rig->y_shape.h ? first + op->rows_at_once : rig->y_shape.h;
+    memset(run->scratch, 0xff, op->scratch_bytes);
+    (backward ? op->kind->backward_rows : op->kind->forward_rows)(op, run, first, end);
+  }
+}
+
 // Fills y and, if `backward`, dx and gradients from x, r and values.
 static inline void rig_run(struct rig *rig, bool backward)
 {
@@ -210,10 +228,10 @@ static inline void rig_run(struct rig *rig, bool backward)
   if (rig->trial.kind == TRIAL_FUSED) memcpy(run.y, run.dy, rig->y_count * dtype_size(rig->y_dtype));
   if (op->kind->before) op->kind->before(op, &run);
   if (op->kind->batch_forward) op->kind->batch_forward(op, &batch);
-  op->kind->forward(op, &run);
+  rig_pass(rig, &run, false);
   from_map(rig->y, run.y, rig->y_count, rig->y_dtype);
   if (backward && op->kind->backward && rig->trial.kind != TRIAL_FUSED) {
-    op->kind->backward(op, &run);
+    rig_pass(rig, &run, true);
     if (op->kind->batch_backward) op->kind->batch_backward(op, &batch);
     if (op->kind->after) op->kind->after(op, &run);
     for (int i = 0; i < rig->inputs; i++) from_map(rig->dx[i], maps[4 + i], rig->x_count, rig->trial.dtype);
