@@ -7,9 +7,10 @@
 
 enum {
   // More weights than this do not stay in the cache from one image to the next: they are read once for a batch. In
-  // training that splits an image's way in two, and all that backward needs is kept for the batch: more are needed.
+  // training that splits an image's way in two, and all that backward needs is kept for the batch: more are needed. In
+  // inference fewer are read once for some images.
   BATCH_DENSE_WEIGHTS = 1 << 20,
-  BATCH_DENSE_INFERENCE = 1 << 18,
+  SHARED_DENSE_WEIGHTS = 1 << 18,
   BATCH_CONV_WEIGHTS = 1 << 14, // the gradient of as many is summed over images that lie together
 };
 

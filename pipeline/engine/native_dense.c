@@ -1,5 +1,6 @@
 // Dense layers: per image a product of one row; the weights' gradient after the batch, from the inputs and output
-// gradients of all its images.
+// gradients of all its images. In inference some images at a time share the weights of a larger layer, to the same
+// bits: what a run validates with and what it is judged by later are one number.
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,6 +15,7 @@ struct dense_op {
   bool relu;
   void *forward, *backward; // packed weights
   unsigned char *x, *dy;    // of the batch: [N, x_stride], [N, dy_stride]; dy after ReLU
+  float *y;                 // the same, [N, units], where images share the weights
 };
 
 static void dense_free(struct op *op)
@@ -23,6 +25,7 @@ static void dense_free(struct op *op)
   free(dense->backward);
   free(dense->x);
   free(dense->dy);
+  free(dense->y);
   free(dense);
 }
 
@@ -106,14 +109,53 @@ static enum status allocate(struct dense_op *dense, const struct op_context *con
   return status;
 }
 
+// --- in inference, some images at a time -----------------------------------------------------------------------------
+
+enum { SHARES = 8 }; // of the batch: as many threads can take part, and each reads the weights
+
+static void shared_batch_forward(const struct op *op, const struct op_batch *batch)
+{
+  const struct dense_op *dense = (const struct dense_op *)op;
+  for (size_t share = batch->part; share < SHARES; share += batch->parts) {
+    const size_t first = batch->n * share / SHARES, end = batch->n * (share + 1) / SHARES;
+    const struct rows rows = {.base = {(const unsigned char *)batch->x + first * dense->inputs * dense->element},
+                              .segments = 1,
+                              .k = dense->inputs,
+                              .stride = dense->inputs};
+    dense->k->product_lines(end - first, dense->units, &rows, dense->forward, dense->relu,
+                            dense->y + first * dense->units, dense->units);
+  }
+}
+
+static void shared_forward(const struct op *op, const struct op_run *run)
+{
+  const struct dense_op *dense = (const struct dense_op *)op;
+  memcpy(run->y, dense->y + run->image * dense->units, dense->units * sizeof(float));
+}
+
+static const struct op_kind shared_dense_kind = {.name = "dense",
+                                                 .free = dense_free,
+                                                 .pack = dense_pack,
+                                                 .batch_forward = shared_batch_forward,
+                                                 .forward = shared_forward};
+
+static enum status allocate_shared(struct dense_op *dense, const struct op_context *context, struct error *error)
+{
+  const size_t outputs = (size_t)context->batch * dense->units;
+  dense->op.own_bytes += outputs * sizeof(float);
+  return mem_aligned((void **)&dense->y, outputs, sizeof(float), "dense outputs", error);
+}
+
 enum status native_dense(struct op **out, const struct op_context *context, const struct dense_spec *spec,
                          struct error *error)
 {
   const struct kernels *kernels = native_kernels(spec->input_dtype);
   if (!kernels) return ops_reference.dense(out, context, spec, error);
-  if ((size_t)spec->inputs * (size_t)spec->units >= (context->training ? BATCH_DENSE_WEIGHTS : BATCH_DENSE_INFERENCE))
-    return native_batch_dense(out, context, spec, error);
-  enum status status = native_op_new(out, sizeof(struct dense_op), &dense_kind, kernels, error);
+  const size_t weights = (size_t)spec->inputs * (size_t)spec->units;
+  if (weights >= BATCH_DENSE_WEIGHTS) return native_batch_dense(out, context, spec, error);
+  const bool shared = !context->training && weights >= SHARED_DENSE_WEIGHTS && spec->inputs % 2 == 0;
+  enum status status =
+      native_op_new(out, sizeof(struct dense_op), shared ? &shared_dense_kind : &dense_kind, kernels, error);
   if (status) return status;
   struct dense_op *dense = (struct dense_op *)*out;
   dense->k = kernels;
@@ -125,6 +167,7 @@ enum status native_dense(struct op **out, const struct op_context *context, cons
   dense->relu = spec->relu;
   dense->op.backward_reads_y = spec->relu;
   status = allocate(dense, context, error);
+  if (!status && shared) status = allocate_shared(dense, context, error);
   if (!status) return OK;
   dense_free(*out);
   *out = NULL;

@@ -30,7 +30,7 @@
 #include "store/weights.h"
 
 // Raised when a stage makes another result of the same inputs: all of its work is then made anew.
-enum { SPLIT_CODE = 2, RESIZED_CODE = 2, AUGMENTED_CODE = 2, WEIGHTS_CODE = 1, FEATURES_CODE = 1, RUN_CODE = 8 };
+enum { SPLIT_CODE = 2, RESIZED_CODE = 2, AUGMENTED_CODE = 2, WEIGHTS_CODE = 1, FEATURES_CODE = 1, RUN_CODE = 9 };
 
 enum { DATASETS_LIMIT = 64, SUBJECT_LIMIT = 1024 };
 

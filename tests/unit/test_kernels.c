@@ -101,6 +101,30 @@ static void check_product(const struct kernels *kernels, struct rng *rng)
   map_free(&a), map_free(&b), map_free(&bias), map_free(&c);
 }
 
+// Rows together are rows by themselves, to the bit.
+static void check_lines(const struct kernels *kernels, struct rng *rng)
+{
+  size_t m = 1 + rng_below(rng, 20), n = 1 + rng_below(rng, 150), k = 1 + rng_below(rng, 400), stride = k + k % 2;
+  bool relu = rng_below(rng, 2);
+  struct map a = map_new(kernels->dtype, m * stride, rng);
+  struct map b = map_new(DTYPE_F32, k * n, rng), bias = map_new(DTYPE_F32, n, rng);
+  float *together = calloc(m * n, sizeof *together), *alone = calloc(m * n, sizeof *alone);
+  void *packed = NULL;
+  assert_int_equal(mem_aligned(&packed, 1, kernels->packed_bytes(1, k, n), "packed", NULL), OK);
+  kernels->pack(1, k, n, b.floats, n, 1, bias.floats, packed);
+  struct rows rows = {.base = {a.elements}, .segments = 1, .k = k, .stride = stride};
+  kernels->product_lines(m, n, &rows, packed, relu, together, n);
+  for (size_t i = 0; i < m; i++) {
+    rows.base[0] = map_from(&a, i * stride);
+    kernels->product_f32(1, n, &rows, packed, relu, alone + i * n, n);
+  }
+  assert_memory_equal(together, alone, m * n * sizeof *alone);
+  free(packed);
+  free(together);
+  free(alone);
+  map_free(&a), map_free(&b), map_free(&bias);
+}
+
 // That sum[segments * k, n] and bias[n] were added what A's rows, `segment` elements from one segment to the next, and
 // B[m, n] give.
 static void assert_gradients(const struct kernels *kernels, size_t m, size_t n, const struct rows *rows,
@@ -449,6 +473,10 @@ static void test_product(void **state)
 {
   (void)state, for_each_table(check_product);
 }
+static void test_lines(void **state)
+{
+  (void)state, for_each_table(check_lines);
+}
 static void test_transposed(void **state)
 {
   (void)state, for_each_table(check_transposed);
@@ -502,10 +530,11 @@ static void test_selection(void **state)
 int main(void)
 {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_product), cmocka_unit_test(test_transposed),   cmocka_unit_test(test_depthwise),
-      cmocka_unit_test(test_pool),    cmocka_unit_test(test_elements),     cmocka_unit_test(test_dropout_mask),
-      cmocka_unit_test(test_winners), cmocka_unit_test(test_selection),    cmocka_unit_test(test_packing),
-      cmocka_unit_test(test_adam),    cmocka_unit_test(test_conv_weights), cmocka_unit_test(test_weights_gradient),
+      cmocka_unit_test(test_product),          cmocka_unit_test(test_lines),   cmocka_unit_test(test_transposed),
+      cmocka_unit_test(test_depthwise),        cmocka_unit_test(test_pool),    cmocka_unit_test(test_elements),
+      cmocka_unit_test(test_dropout_mask),     cmocka_unit_test(test_winners), cmocka_unit_test(test_selection),
+      cmocka_unit_test(test_packing),          cmocka_unit_test(test_adam),    cmocka_unit_test(test_conv_weights),
+      cmocka_unit_test(test_weights_gradient),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

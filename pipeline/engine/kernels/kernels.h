@@ -69,6 +69,9 @@ struct kernels {
   void (*product)(size_t m, size_t n, const struct rows *a, const void *packed, bool relu, void *c, size_t stride);
   // The same with C in fp32 whatever the dtype.
   void (*product_f32)(size_t m, size_t n, const struct rows *a, const void *packed, bool relu, float *c, size_t stride);
+  // The same of one segment, to the bits of m products of one row each; what is packed is read once for eight of them.
+  void (*product_lines)(size_t m, size_t n, const struct rows *a, const void *packed, bool relu, float *c,
+                        size_t stride);
 
   // sum[segments * k, n] += A[m, .]^T * B[m, n]: weight gradients. `scratch` holds transposed_scratch(m, n, segments *
   // k) bytes.
