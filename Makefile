@@ -19,6 +19,7 @@
 # make proof-kills              kills each stage at every system call and at 200 moments: an hour or so
 #                               [KILLS=N] [EVERY=N] [ONLY="STAGE ..."]
 # make check-resnet50           the whole ResNet50 against PyTorch, at full width (make deps-bench)
+# make check-avx512             kernels for AVX-512 and its bf16 on a plain model of the instructions, where the CPU has none
 # make check-aarch64            the C of pipeline/ compiles for 64-bit ARM (a cross compiler, headers of this machine)
 # make deps-lint                install what those need
 # make clean                    remove build/
@@ -234,7 +235,7 @@ SOURCES := $(HEADERS) $(LIB_SOURCES) $(wildcard stages/*.[ch] helpers/*.c tests/
 CHECK_FLAGS = $(filter-out -MMD -MP,$(subst -include core/banned.h,,$(CFLAGS)))
 GENERATED := $(BUILD)/generated/schema_sql.h $(BUILD)/generated/schema_2_sql.h $(BUILD)/generated/views_sql.h
 
-.PHONY: format format-check lint check-layers check-resnet50 proof-kills check-headers check-aarch64 c-objects
+.PHONY: format format-check lint check-layers check-resnet50 proof-kills check-headers check-aarch64 check-avx512 c-objects
 format:
 	clang-format -i $(SOURCES)
 format-check:
@@ -270,6 +271,25 @@ check-aarch64:
 	$(MAKE) CC=aarch64-linux-gnu-gcc BUILD=$(BUILD)-aarch64 c-objects \
 	  CPPFLAGS="-idirafter /usr/include -idirafter /usr/include/$(shell gcc -dumpmachine)"
 c-objects: $(filter %.c.o,$(LIB_OBJECTS))
+
+# The kernels of the last table on any x86: compiled for AVX2, with the instructions that are missing as plain C, and
+# chosen by a table of kernels that takes every CPU for able.
+MODEL := $(BUILD)/model
+MODEL_OBJECTS := $(addprefix $(MODEL)/,fp32_avx512.o bf16_avx512.o select.o isa.o)
+MODEL_TESTS := test_kernels test_ops test_separable test_gradients test_net test_net_stream test_torch_fixtures
+$(MODEL)/%_avx512.o: pipeline/engine/kernels/%_avx512.c tests/model/avx512.h $(wildcard pipeline/engine/kernels/*.inc) $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -Wno-psabi -O1 -ffp-contract=fast -mavx2 -mfma -include tests/model/avx512.h -c $< -o $@
+$(MODEL)/select.o: CFLAGS += -D'__builtin_cpu_supports(x)=1'
+$(MODEL)/select.o: pipeline/engine/kernels/select.c
+$(MODEL)/isa.o: tests/model/isa.c
+$(MODEL)/select.o $(MODEL)/isa.o: $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -c $(filter %.c,$^) -o $@
+$(MODEL)/test_%: $(BUILD)/tests/unit/test_%.c.o $(MODEL_OBJECTS) $(LIB)
+	$(CC) $(LDFLAGS) $< $(MODEL_OBJECTS) $(LIB) $(LDLIBS) -lcmocka -o $@
+check-avx512: $(MODEL_TESTS:%=$(MODEL)/%)
+	@env $(TEST_ENVIRONMENT) BUILD=$(BUILD) tests/tools/run-tests $(MODEL)/logs $^
 
 clean:
 	rm -rf $(BUILD)
