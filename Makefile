@@ -19,7 +19,7 @@
 # make proof-kills              kills each stage at every system call and at 200 moments: an hour or so
 #                               [KILLS=N] [EVERY=N] [ONLY="STAGE ..."]
 # make check-resnet50           the whole ResNet50 against PyTorch, at full width (make deps-bench)
-# make check-avx512             kernels for AVX-512 and its bf16 on a plain model of the instructions, where the CPU has none
+# make check-avx512             kernels for AVX-512, its bf16 and AMX on a plain model of the instructions, where the CPU has none
 # make check-aarch64            the C of pipeline/ compiles for 64-bit ARM (a cross compiler, headers of this machine)
 # make deps-lint                install what those need
 # make clean                    remove build/
@@ -58,7 +58,7 @@ LIB_SOURCES := $(shell find pipeline -name '*.c') $(shell find pipeline -name '*
 # uname: before `make deps` there is no compiler to ask.
 MACHINE := $(firstword $(shell command -v $(CC) >/dev/null && $(CC) -dumpmachine | cut -d- -f1) $(shell uname -m))
 ifneq ($(MACHINE),x86_64)
-LIB_SOURCES := $(filter-out %_avx2.c %_avx512.c,$(LIB_SOURCES))
+LIB_SOURCES := $(filter-out %_avx2.c %_avx512.c %_amx.c,$(LIB_SOURCES))
 endif
 HELPERS := $(basename $(notdir $(wildcard helpers/*.c)))
 STAGES := $(basename $(notdir $(wildcard stages/*.c)))
@@ -134,8 +134,9 @@ $(BUILD)/pipeline/synth/draw_%.c.o: CFLAGS += $(VECTOR_LOOPS) -fno-trapping-math
 $(BUILD)/pipeline/synth/post.c.o $(BUILD)/pipeline/synth/room.c.o $(BUILD)/pipeline/synth/texture.c.o: CFLAGS += $(VECTOR_LOOPS)
 ifeq ($(MACHINE),x86_64)
 $(BUILD)/%_avx2.c.o $(BUILD)/checked/%_avx2.c.tidy: CFLAGS += -mavx2 -mfma
-$(BUILD)/%_avx512.c.o $(BUILD)/checked/%_avx512.c.tidy: CFLAGS += -mavx512f -mavx512bw -mavx512dq -mavx512vl -mfma
-$(BUILD)/%/bf16_avx512.c.o $(BUILD)/checked/%/bf16_avx512.c.tidy: CFLAGS += -mavx512bf16 -mavx512vbmi2
+$(BUILD)/%_avx512.c.o $(BUILD)/checked/%_avx512.c.tidy $(BUILD)/%_amx.c.o $(BUILD)/checked/%_amx.c.tidy: CFLAGS += -mavx512f -mavx512bw -mavx512dq -mavx512vl -mfma
+$(BUILD)/%/bf16_avx512.c.o $(BUILD)/checked/%/bf16_avx512.c.tidy $(BUILD)/%_amx.c.o $(BUILD)/checked/%_amx.c.tidy: CFLAGS += -mavx512bf16 -mavx512vbmi2
+$(BUILD)/%_amx.c.o $(BUILD)/checked/%_amx.c.tidy: CFLAGS += -mamx-tile -mamx-bf16
 endif
 
 # SQL text becomes a string in a generated header: tables and views travel inside the programs.
@@ -275,17 +276,16 @@ c-objects: $(filter %.c.o,$(LIB_OBJECTS))
 # The kernels of the last table on any x86: compiled for AVX2, with the instructions that are missing as plain C, and
 # chosen by a table of kernels that takes every CPU for able.
 MODEL := $(BUILD)/model
-MODEL_OBJECTS := $(addprefix $(MODEL)/,fp32_avx512.o bf16_avx512.o select.o isa.o)
+MODEL_OBJECTS := $(addprefix $(MODEL)/,fp32_avx512.o bf16_avx512.o bf16_amx.o select.o isa.o)
 MODEL_TESTS := test_kernels test_ops test_separable test_gradients test_net test_net_stream test_torch_fixtures
-$(MODEL)/%_avx512.o: pipeline/engine/kernels/%_avx512.c tests/model/avx512.h $(wildcard pipeline/engine/kernels/*.inc) $(BUILD)/flags
+$(MODEL)/fp32_%.o $(MODEL)/bf16_%.o: CFLAGS += -Wno-psabi -O1 -ffp-contract=fast -mavx2 -mfma -include tests/model/avx512.h -include tests/model/amx.h
+$(MODEL)/%.o: pipeline/engine/kernels/%.c $(wildcard tests/model/*.h pipeline/engine/kernels/*.inc) $(BUILD)/flags
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) -Wno-psabi -O1 -ffp-contract=fast -mavx2 -mfma -include tests/model/avx512.h -c $< -o $@
+	$(CC) $(CFLAGS) -c $< -o $@
 $(MODEL)/select.o: CFLAGS += -D'__builtin_cpu_supports(x)=1'
-$(MODEL)/select.o: pipeline/engine/kernels/select.c
-$(MODEL)/isa.o: tests/model/isa.c
-$(MODEL)/select.o $(MODEL)/isa.o: $(BUILD)/flags
+$(MODEL)/isa.o: tests/model/isa.c $(BUILD)/flags
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) -c $(filter %.c,$^) -o $@
+	$(CC) $(CFLAGS) -c $< -o $@
 $(MODEL)/test_%: $(BUILD)/tests/unit/test_%.c.o $(MODEL_OBJECTS) $(LIB)
 	$(CC) $(LDFLAGS) $< $(MODEL_OBJECTS) $(LIB) $(LDLIBS) -lcmocka -o $@
 check-avx512: $(MODEL_TESTS:%=$(MODEL)/%)

@@ -38,7 +38,10 @@ bool net_precision_supported(enum net_precision precision)
 const struct kernels *native_kernels(enum dtype dtype)
 {
   unsigned isa = (unsigned)dnnl_get_effective_cpu_isa();
-  if (dtype == DTYPE_BF16) return net_precision_supported(NET_BF16) ? kernels_select(dtype, NULL) : NULL;
+  if (dtype == DTYPE_BF16) {
+    if (!net_precision_supported(NET_BF16)) return NULL;
+    return kernels_select(dtype, isa == (unsigned)dnnl_cpu_isa_avx512_core_bf16 ? "avx512_bf16" : NULL);
+  }
   const char *cap = NULL;
 #ifdef __x86_64__ // the values are sets of bits: a capability includes those below it
   if ((isa & dnnl_cpu_isa_avx512_core) != dnnl_cpu_isa_avx512_core) cap = "avx2";

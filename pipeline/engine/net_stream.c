@@ -67,7 +67,7 @@ static enum status add_band(struct planning *p, size_t step, int end, struct err
   struct stream *stream = p->stream;
   enum status status =
       mem_grow((void **)&all->bands, &all->band_capacity, stream->end_band + 1, sizeof *all->bands, "bands", error);
-  if (status) return status;
+  if (status || !all->bands) return status; // the second for the analyzer
   struct band *last = stream->end_band > stream->first_band ? &all->bands[stream->end_band - 1] : NULL;
   if (last && last->step == step)
     last->end = end;

@@ -55,7 +55,7 @@ BINARY(shuffle_epi8, b, b.b[l] & 0x80 ? 0 : a.b[l / 16 * 16 + b.b[l] % 16])
 // Of each 16 bytes the lower or the upper half, elements of a and b in turns.
 #define UNPACK(name, member, from) BINARY(name, member, (l % 2 ? b : a).member[UNPACKED(a.member[0], from)])
 #define UNPACKED(element, from)                                                                                        \
-  (l / (16 / sizeof(element)) * (16 / sizeof(element)) + l % (16 / sizeof(element)) / 2 + (from) * 8 / sizeof(element))
+  (l / (16 / sizeof(element)) * (16 / sizeof(element)) + l % (16 / sizeof(element)) / 2 + (from)*8 / sizeof(element))
 UNPACK(unpacklo_epi16, w, 0)
 UNPACK(unpackhi_epi16, w, 1)
 UNPACK(unpacklo_epi32, d, 0)
@@ -317,38 +317,38 @@ MODEL __m512 model_dpbf16_ps(__m512 sum, __m512bh va, __m512bh vb)
   return r.f;
 }
 
-#define _mm512_or_si512                      model_or
-#define _mm512_and_si512                     model_and
-#define _mm512_xor_si512                     model_xor
-#define _mm512_mullo_epi16                   model_mullo_epi16
-#define _mm512_mul_epu32                     model_mul_epu32
-#define _mm512_add_epi8                      model_add_epi8
-#define _mm512_max_epi16                     model_max_epi16
-#define _mm512_permutexvar_epi16             model_permutexvar_epi16
-#define _mm512_shuffle_epi8                  model_shuffle_epi8
-#define _mm512_unpacklo_epi16                model_unpacklo_epi16
-#define _mm512_unpackhi_epi16                model_unpackhi_epi16
-#define _mm512_unpacklo_epi32                model_unpacklo_epi32
-#define _mm512_unpackhi_epi32                model_unpackhi_epi32
-#define _mm512_unpacklo_epi64                model_unpacklo_epi64
-#define _mm512_unpackhi_epi64                model_unpackhi_epi64
-#define _mm512_cmpgt_epi16_mask              model_cmpgt_epi16_mask
-#define _mm512_cmpeq_epi8_mask               model_cmpeq_epi8_mask
-#define _mm512_test_epi16_mask               model_test_epi16_mask
-#define _mm512_permutex2var_epi16            model_permutex2var_epi16
+#define _mm512_or_si512           model_or
+#define _mm512_and_si512          model_and
+#define _mm512_xor_si512          model_xor
+#define _mm512_mullo_epi16        model_mullo_epi16
+#define _mm512_mul_epu32          model_mul_epu32
+#define _mm512_add_epi8           model_add_epi8
+#define _mm512_max_epi16          model_max_epi16
+#define _mm512_permutexvar_epi16  model_permutexvar_epi16
+#define _mm512_shuffle_epi8       model_shuffle_epi8
+#define _mm512_unpacklo_epi16     model_unpacklo_epi16
+#define _mm512_unpackhi_epi16     model_unpackhi_epi16
+#define _mm512_unpacklo_epi32     model_unpacklo_epi32
+#define _mm512_unpackhi_epi32     model_unpackhi_epi32
+#define _mm512_unpacklo_epi64     model_unpacklo_epi64
+#define _mm512_unpackhi_epi64     model_unpackhi_epi64
+#define _mm512_cmpgt_epi16_mask   model_cmpgt_epi16_mask
+#define _mm512_cmpeq_epi8_mask    model_cmpeq_epi8_mask
+#define _mm512_test_epi16_mask    model_test_epi16_mask
+#define _mm512_permutex2var_epi16 model_permutex2var_epi16
 #undef _mm512_shuffle_i32x4
-#define _mm512_shuffle_i32x4                 model_shuffle_i32x4
-#define _mm512_slli_epi32                    model_slli_epi32
-#define _mm512_srai_epi16                    model_srai_epi16
-#define _mm512_set1_epi8                     model_set1_epi8
-#define _mm512_set1_epi16                    model_set1_epi16
-#define _mm512_set1_epi32                    model_set1_epi32
-#define _mm512_set1_epi64                    model_set1_epi64
-#define _mm512_set_epi16(...)                model_set_epi16((short[32]){__VA_ARGS__})
-#define _mm512_broadcast_i32x4               model_broadcast_i32x4
-#define _mm512_setzero_si512                 model_zeros
-#define _mm512_setzero_ps                    model_zeros_ps
-#define _mm512_castsi256_si512               model_castsi256_si512
+#define _mm512_shuffle_i32x4   model_shuffle_i32x4
+#define _mm512_slli_epi32      model_slli_epi32
+#define _mm512_srai_epi16      model_srai_epi16
+#define _mm512_set1_epi8       model_set1_epi8
+#define _mm512_set1_epi16      model_set1_epi16
+#define _mm512_set1_epi32      model_set1_epi32
+#define _mm512_set1_epi64      model_set1_epi64
+#define _mm512_set_epi16(...)  model_set_epi16((short[32]){__VA_ARGS__})
+#define _mm512_broadcast_i32x4 model_broadcast_i32x4
+#define _mm512_setzero_si512   model_zeros
+#define _mm512_setzero_ps      model_zeros_ps
+#define _mm512_castsi256_si512 model_castsi256_si512
 #undef _mm512_inserti64x4
 #define _mm512_inserti64x4                   model_inserti64x4
 #define _mm512_loadu_si512                   model_load
@@ -376,9 +376,9 @@ MODEL __m512 model_dpbf16_ps(__m512 sum, __m512bh va, __m512bh vb)
 #define _mm512_max_ps                        model_max_ps
 #define _mm512_sqrt_ps                       model_sqrt_ps
 #undef _mm512_cmp_ps_mask
-#define _mm512_cmp_ps_mask(a, b, how)        ((void)sizeof(char[(how) == _CMP_NEQ_UQ ? 1 : -1]), model_differ_ps(a, b))
-#define _mm512_cvtneps_pbh                   model_cvtneps_pbh
-#define _mm512_cvtne2ps_pbh                  model_cvtne2ps_pbh
-#define _mm512_dpbf16_ps                     model_dpbf16_ps
+#define _mm512_cmp_ps_mask(a, b, how) ((void)sizeof(char[(how) == _CMP_NEQ_UQ ? 1 : -1]), model_differ_ps(a, b))
+#define _mm512_cvtneps_pbh            model_cvtneps_pbh
+#define _mm512_cvtne2ps_pbh           model_cvtne2ps_pbh
+#define _mm512_dpbf16_ps              model_dpbf16_ps
 
 #endif

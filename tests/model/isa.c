@@ -2,7 +2,14 @@
 // AVX-512. Without bf16: oneDNN itself would have to compute in it where a shape is not covered, and cannot.
 #include <dnnl.h>
 
+#include "engine/kernels/amx.h"
+
 dnnl_cpu_isa_t dnnl_get_effective_cpu_isa(void)
 {
   return dnnl_cpu_isa_avx512_core;
+}
+
+bool amx_usable(void)
+{
+  return true;
 }

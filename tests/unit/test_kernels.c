@@ -101,6 +101,35 @@ static void check_product(const struct kernels *kernels, struct rng *rng)
   map_free(&a), map_free(&b), map_free(&bias), map_free(&c);
 }
 
+// Shapes that fill tiles, and rows that do not fill the last one.
+static void check_tiles(const struct kernels *kernels, struct rng *rng)
+{
+  size_t m = 32 + rng_below(rng, 40), n = 32 * (1 + rng_below(rng, 5)), k = 32 * (1 + rng_below(rng, 3));
+  size_t stride = k + 2 * rng_below(rng, 40), out_stride = n + rng_below(rng, 9);
+  bool relu = rng_below(rng, 2);
+  struct map a = map_new(kernels->dtype, m * stride, rng), c = map_new(kernels->dtype, m * out_stride, NULL);
+  struct map b = map_new(DTYPE_F32, k * n, rng), bias = map_new(DTYPE_F32, n, rng);
+  float *c32 = calloc(m * out_stride, sizeof *c32);
+  const struct rows rows = {.base = {a.elements}, .segments = 1, .k = k, .stride = stride};
+  void *packed = NULL;
+  assert_int_equal(mem_aligned(&packed, 1, kernels->packed_bytes(1, k, n), "packed", NULL), OK);
+  kernels->pack(1, k, n, b.floats, n, 1, bias.floats, packed);
+  kernels->product(m, n, &rows, packed, relu, c.elements, out_stride);
+  kernels->product_f32(m, n, &rows, packed, relu, c32, out_stride);
+  for (size_t i = 0; i < m; i++)
+    for (size_t j = 0; j < out_stride; j++) {
+      double sum = j < n ? bias.floats[j] : 0;
+      for (size_t l = 0; j < n && l < k; l++)
+        sum += (double)a.floats[i * stride + l] * rounded(kernels->dtype, b.floats[l * n + j]);
+      if (relu && sum < 0) sum = 0;
+      assert_near(kernels, sum, map_at(&c, i * out_stride + j));
+      assert_near(kernels, sum, c32[i * out_stride + j]);
+    }
+  free(packed);
+  free(c32);
+  map_free(&a), map_free(&b), map_free(&bias), map_free(&c);
+}
+
 // Rows together are rows by themselves, to the bit.
 static void check_lines(const struct kernels *kernels, struct rng *rng)
 {
@@ -473,6 +502,10 @@ static void test_product(void **state)
 {
   (void)state, for_each_table(check_product);
 }
+static void test_tiles(void **state)
+{
+  (void)state, for_each_table(check_tiles);
+}
 static void test_lines(void **state)
 {
   (void)state, for_each_table(check_lines);
@@ -530,11 +563,13 @@ static void test_selection(void **state)
 int main(void)
 {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_product),          cmocka_unit_test(test_lines),   cmocka_unit_test(test_transposed),
-      cmocka_unit_test(test_depthwise),        cmocka_unit_test(test_pool),    cmocka_unit_test(test_elements),
-      cmocka_unit_test(test_dropout_mask),     cmocka_unit_test(test_winners), cmocka_unit_test(test_selection),
-      cmocka_unit_test(test_packing),          cmocka_unit_test(test_adam),    cmocka_unit_test(test_conv_weights),
-      cmocka_unit_test(test_weights_gradient),
+      cmocka_unit_test(test_product),      cmocka_unit_test(test_lines),
+      cmocka_unit_test(test_tiles),        cmocka_unit_test(test_transposed),
+      cmocka_unit_test(test_depthwise),    cmocka_unit_test(test_pool),
+      cmocka_unit_test(test_elements),     cmocka_unit_test(test_dropout_mask),
+      cmocka_unit_test(test_winners),      cmocka_unit_test(test_selection),
+      cmocka_unit_test(test_packing),      cmocka_unit_test(test_adam),
+      cmocka_unit_test(test_conv_weights), cmocka_unit_test(test_weights_gradient),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,10 +1,11 @@
 #include <string.h>
 
+#include "engine/kernels/amx.h"
 #include "engine/kernels/kernels.h"
 
 extern const struct kernels kernels_fp32_generic;
 #ifdef __x86_64__
-extern const struct kernels kernels_fp32_avx2, kernels_fp32_avx512, kernels_bf16_avx512;
+extern const struct kernels kernels_fp32_avx2, kernels_fp32_avx512, kernels_bf16_avx512, kernels_bf16_amx;
 
 static bool has_avx2(void)
 {
@@ -21,6 +22,11 @@ static bool has_avx512_bf16(void)
 {
   return has_avx512() && __builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512vbmi2");
 }
+
+static bool has_amx(void)
+{
+  return has_avx512_bf16() && amx_usable();
+}
 #endif
 
 static bool always(void)
@@ -35,9 +41,8 @@ static const struct {
 } tables[] = {
     {&kernels_fp32_generic, always},
 #ifdef __x86_64__
-    {&kernels_fp32_avx2, has_avx2},
-    {&kernels_fp32_avx512, has_avx512},
-    {&kernels_bf16_avx512, has_avx512_bf16},
+    {&kernels_fp32_avx2, has_avx2},          {&kernels_fp32_avx512, has_avx512},
+    {&kernels_bf16_avx512, has_avx512_bf16}, {&kernels_bf16_amx, has_amx},
 #endif
 };
 
