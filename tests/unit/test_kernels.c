@@ -68,11 +68,14 @@ static void assert_near(const struct kernels *kernels, double expected, double a
     fail_msg("%s: expected %g, not %g", kernels->name, expected, actual);
 }
 
-static void check_product(const struct kernels *kernels, struct rng *rng)
+struct product_shape {
+  size_t m, n, segments, k;
+};
+
+static void check_product_of(const struct kernels *kernels, struct product_shape shape, struct rng *rng)
 {
-  size_t m = 1 + rng_below(rng, 40), n = 1 + rng_below(rng, 150), k = 1 + rng_below(rng, 40);
-  size_t segments = 1 + rng_below(rng, 3), stride = 1 + rng_below(rng, 50), out_stride = n + rng_below(rng, 9);
-  size_t segment = (m - 1) * stride + k + 1;
+  const size_t m = shape.m, n = shape.n, segments = shape.segments, k = shape.k;
+  size_t stride = 1 + rng_below(rng, 50), out_stride = n + rng_below(rng, 9), segment = (m - 1) * stride + k + 1;
   bool relu = rng_below(rng, 2);
   struct map a = map_new(kernels->dtype, segments * segment, rng);
   struct map c = map_new(kernels->dtype, m * out_stride, NULL);
@@ -101,33 +104,21 @@ static void check_product(const struct kernels *kernels, struct rng *rng)
   map_free(&a), map_free(&b), map_free(&bias), map_free(&c);
 }
 
-// Shapes that fill tiles, and rows that do not fill the last one.
+static void check_product(const struct kernels *kernels, struct rng *rng)
+{
+  const struct product_shape shape = {.m = 1 + rng_below(rng, 40),
+                                      .n = 1 + rng_below(rng, 150),
+                                      .segments = 1 + rng_below(rng, 3),
+                                      .k = 1 + rng_below(rng, 40)};
+  check_product_of(kernels, shape, rng);
+}
+
+// Shapes that fill tiles, but for the last rows: long rows, and short ones in segments.
 static void check_tiles(const struct kernels *kernels, struct rng *rng)
 {
-  size_t m = 32 + rng_below(rng, 40), n = 32 * (1 + rng_below(rng, 5)), k = 32 * (1 + rng_below(rng, 3));
-  size_t stride = k + 2 * rng_below(rng, 40), out_stride = n + rng_below(rng, 9);
-  bool relu = rng_below(rng, 2);
-  struct map a = map_new(kernels->dtype, m * stride, rng), c = map_new(kernels->dtype, m * out_stride, NULL);
-  struct map b = map_new(DTYPE_F32, k * n, rng), bias = map_new(DTYPE_F32, n, rng);
-  float *c32 = calloc(m * out_stride, sizeof *c32);
-  const struct rows rows = {.base = {a.elements}, .segments = 1, .k = k, .stride = stride};
-  void *packed = NULL;
-  assert_int_equal(mem_aligned(&packed, 1, kernels->packed_bytes(1, k, n), "packed", NULL), OK);
-  kernels->pack(1, k, n, b.floats, n, 1, bias.floats, packed);
-  kernels->product(m, n, &rows, packed, relu, c.elements, out_stride);
-  kernels->product_f32(m, n, &rows, packed, relu, c32, out_stride);
-  for (size_t i = 0; i < m; i++)
-    for (size_t j = 0; j < out_stride; j++) {
-      double sum = j < n ? bias.floats[j] : 0;
-      for (size_t l = 0; j < n && l < k; l++)
-        sum += (double)a.floats[i * stride + l] * rounded(kernels->dtype, b.floats[l * n + j]);
-      if (relu && sum < 0) sum = 0;
-      assert_near(kernels, sum, map_at(&c, i * out_stride + j));
-      assert_near(kernels, sum, c32[i * out_stride + j]);
-    }
-  free(packed);
-  free(c32);
-  map_free(&a), map_free(&b), map_free(&bias), map_free(&c);
+  const size_t m = 32 + rng_below(rng, 40), n = 32 * (1 + rng_below(rng, 5));
+  check_product_of(kernels, (struct product_shape){m, n, 1, 32 * (1 + rng_below(rng, 3))}, rng);
+  check_product_of(kernels, (struct product_shape){m, n, 1 + rng_below(rng, 3), 1 + rng_below(rng, 10)}, rng);
 }
 
 // Rows together are rows by themselves, to the bit.
