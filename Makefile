@@ -18,6 +18,7 @@
 # make check-headers            every header compiles alone
 # make proof-kills              kills each stage at every system call and at 200 moments: an hour or so
 #                               [KILLS=N] [EVERY=N] [ONLY="STAGE ..."]
+# make fuzz                     arbitrary bytes for every reader of files from outside, a minute each [FUZZ_SECONDS=N]
 # make check-resnet50           the whole ResNet50 against PyTorch, at full width (make deps-bench)
 # make check-avx512             kernels for AVX-512, its bf16 and AMX on a plain model of the instructions, where the CPU has none
 # make check-aarch64            the C of pipeline/ compiles for 64-bit ARM (a cross compiler, headers of this machine)
@@ -231,7 +232,7 @@ $(BUILD)/omp/libgomp.so.1:
 
 # --- habits -------------------------------------------------------------------------------------------------------------
 HEADERS := $(shell find pipeline -name '*.h')
-SOURCES := $(HEADERS) $(LIB_SOURCES) $(wildcard stages/*.[ch] helpers/*.c tests/unit/*.[ch] tests/tools/*.c tests/bench/*.[ch])
+SOURCES := $(HEADERS) $(LIB_SOURCES) $(wildcard stages/*.[ch] helpers/*.c tests/unit/*.[ch] tests/tools/*.c tests/bench/*.[ch] tests/fuzz/*.[ch] tests/model/*.[ch])
 # The compiler's flags without what only a build needs; banned.h also brings headers, which would hide a missing include.
 CHECK_FLAGS = $(filter-out -MMD -MP,$(subst -include core/banned.h,,$(CFLAGS)))
 GENERATED := $(BUILD)/generated/schema_sql.h $(BUILD)/generated/schema_2_sql.h $(BUILD)/generated/views_sql.h
@@ -244,6 +245,19 @@ format-check:
 
 check-layers:
 	tests/tools/check-layers
+
+# libFuzzer comes with clang; the rooms that read files are built anew for it.
+FUZZ_PROGRAMS := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/*.c))
+FUZZED := $(filter $(foreach room,core config store image weights,$(BUILD)/pipeline/$(room)/%),$(LIB_OBJECTS))
+$(BUILD)/fuzz/%: $(BUILD)/tests/fuzz/%.c.o $(FUZZED)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -fsanitize=fuzzer $< $(FUZZED) $(LDLIBS) -lhdf5_serial -o $@
+export FUZZ_SECONDS
+.PHONY: fuzz fuzz-programs
+fuzz-programs: $(FUZZ_PROGRAMS)
+fuzz: tools
+	$(MAKE) CC=clang CXX=clang++ SANITIZE=address,undefined OPT="-O1 -g -fsanitize=fuzzer-no-link -Wno-pass-failed" BUILD=build-fuzz fuzz-programs
+	BUILD=$(BUILD) tests/fuzz/run.sh build-fuzz
 
 export KILLS EVERY ONLY SEED
 proof-kills: all tools
