@@ -43,29 +43,71 @@ static struct conv_spec spec_of(const struct net *net, const struct layer *layer
   return (struct conv_spec){.window = window, .relu = relu, .input_gradient = net->values[x].wants_gradient};
 }
 
-static enum status conv_lower(struct net *net, struct layer *layer, struct error *error)
+// What the convolution does, with what it takes over. bytes: on maps of bytes, which is given up where nothing is
+// taken over.
+static struct conv_spec fused_spec(const struct net *net, const struct layer *layer, struct fusion *fusion, bool *bytes)
 {
   const struct conv_layer *conv = (const struct conv_layer *)layer;
   struct conv_spec spec = spec_of(net, layer, conv->window, conv->conv.activation == ACT_RELU);
-  struct fusion fusion = {.sum = -1};
-  if (!spec.relu) fusion = fuse_behind(net, layer);
-  spec.norm = fusion.norm;
-  spec.sum = fusion.add;
-  spec.relu |= fusion.relu != NULL;
-  if (fusion.norm) spec.epsilon = layer_batch_norm_of(fusion.norm).epsilon;
+  *fusion = (struct fusion){.sum = -1};
+  *bytes = !spec.relu && int8_covers(net, layer);
+  if (!spec.relu) *fusion = fuse_behind(net, layer, *bytes);
+  *bytes &= fusion->norm != NULL;
+  spec.norm = fusion->norm;
+  spec.sum = fusion->add;
+  spec.relu |= fusion->relu != NULL;
+  if (fusion->norm) spec.epsilon = layer_batch_norm_of(fusion->norm).epsilon;
+  return spec;
+}
+
+static enum status conv_on_numbers(struct net *net, struct layer *layer, const struct conv_spec *spec, int sum,
+                                   struct op **op, struct error *error)
+{
   const struct op_context context = plan_context(net, layer);
+  enum status status = int8_numbers_of(net, net->layers[layer->inputs[0]], error);
+  layer->value = sum;
+  if (!status && sum < 0) status = plan_value(net, layer->shape, net->context.dtype, &layer->value, error);
+  if (!status) status = net->ops->conv(op, &context, spec, error);
+  if (!status) net->values[layer->value].nonnegative = spec->relu;
+  return status;
+}
+
+static enum status conv_on_bytes(struct net *net, struct layer *layer, const struct conv_spec *spec, int sum,
+                                 struct op **op, struct error *error)
+{
+  struct layer *input = net->layers[layer->inputs[0]];
+  struct conv_int8_spec bytes = {.conv = *spec, .y = int8_map(net, layer, spec->relu)};
+  enum status status = int8_bytes_of(net, input, error);
+  layer->value = sum;
+  if (status) return status;
+  bytes.x_scale = net->values[input->value].scale;
+  if (sum < 0) {
+    status = int8_value(net, layer->shape, bytes.y, &layer->value, error);
+  } else { // the same memory, of other bytes from now on
+    struct value *value = &net->values[sum];
+    bytes.added = (struct byte_map){value->dtype, value->scale};
+    value->dtype = bytes.y.dtype, value->scale = bytes.y.scale, value->nonnegative = spec->relu;
+    value->twin = -1;
+  }
+  return status ? status : net->ops->conv_int8(op, &net->context, &bytes, error);
+}
+
+static enum status conv_lower(struct net *net, struct layer *layer, struct error *error)
+{
+  struct fusion fusion;
   struct op *op = NULL;
-  enum status status = OK;
-  layer->value = fusion.sum;
-  if (!fusion.add) status = plan_value(net, layer->shape, net->context.dtype, &layer->value, error);
-  if (!status) status = net->ops->conv(&op, &context, &spec, error);
+  bool bytes = false;
+  const struct conv_spec spec = fused_spec(net, layer, &fusion, &bytes);
+  enum status status = bytes ? conv_on_bytes(net, layer, &spec, fusion.sum, &op, error)
+                             : conv_on_numbers(net, layer, &spec, fusion.sum, &op, error);
   if (status) return status;
   fusion_take(&fusion, layer->value);
   return plan_step(net, layer, op, layer_input(net, layer, 0)->value, fusion.sum, layer->value, layer->first_parameter,
                    fusion.norm ? 6 : 2, error);
 }
 
-static const struct layer_kind conv_kind = {.name = "Conv2D", .reads_padded = true, .lower = conv_lower};
+static const struct layer_kind conv_kind = {
+    .name = "Conv2D", .reads_bytes = true, .reads_padded = true, .lower = conv_lower};
 
 int net_conv2d(struct net *net, const char *name, int x, const struct conv2d *conv)
 {
@@ -162,6 +204,7 @@ static enum status pool_lower(struct net *net, struct layer *layer, struct error
   enum status status = plan_value(net, layer->shape, net->context.dtype, &layer->value, error);
   if (!status) status = net->ops->max_pool(&op, &context, &pool->window, error);
   if (status) return status;
+  net->values[layer->value].nonnegative = net->values[layer_input(net, layer, 0)->value].nonnegative;
   return plan_step(net, layer, op, layer_input(net, layer, 0)->value, -1, layer->value, 0, 0, error);
 }
 

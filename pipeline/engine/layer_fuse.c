@@ -20,15 +20,16 @@ static bool read_by_none_after(const struct net *net, int value, const struct la
 }
 
 // The value of the other input of `add`, if it can be overwritten; -1: it cannot.
-static int sum_of(const struct net *net, const struct layer *add, const struct layer *mine)
+static int sum_of(const struct net *net, const struct layer *add, const struct layer *mine, bool bytes)
 {
   const struct layer *other = net->layers[add->inputs[add->inputs[0] == mine->index]];
   if (other->value < 0 || other->value == net->layers[NET_INPUT]->value) return -1;
-  if (net->values[other->value].dtype != net->context.dtype || net->values[other->value].wants_gradient) return -1;
+  const struct value *value = &net->values[other->value];
+  if (value->wants_gradient || (bytes ? !(value->scale > 0) : value->dtype != net->context.dtype)) return -1;
   return read_by_none_after(net, other->value, add) ? other->value : -1;
 }
 
-struct fusion fuse_behind(const struct net *net, const struct layer *conv)
+struct fusion fuse_behind(const struct net *net, const struct layer *conv, bool bytes)
 {
   struct fusion fusion = {.sum = -1};
   const struct layer *last = conv;
@@ -42,7 +43,7 @@ struct fusion fuse_behind(const struct net *net, const struct layer *conv)
   if (!fusion.norm) return fusion;
   last = fusion.norm;
   struct layer *add = behind(net, last, &layer_add_kind);
-  if (add) fusion.sum = sum_of(net, add, last);
+  if (add) fusion.sum = sum_of(net, add, last, bytes);
   if (fusion.sum >= 0) last = fusion.add = add;
   fusion.relu = behind(net, last, &layer_relu);
   return fusion;

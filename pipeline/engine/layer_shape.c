@@ -80,7 +80,7 @@ static enum status pad_lower(struct net *net, struct layer *layer, struct error 
   return OK;
 }
 
-static const struct layer_kind pad_kind = {.name = "ZeroPadding2D", .lower = pad_lower};
+static const struct layer_kind pad_kind = {.name = "ZeroPadding2D", .reads_bytes = true, .lower = pad_lower};
 
 int net_zero_pad2d(struct net *net, const char *name, int x, int pixels)
 {
@@ -100,6 +100,7 @@ static enum status relu_lower(struct net *net, struct layer *layer, struct error
   enum status status = plan_value(net, layer->shape, net->context.dtype, &layer->value, error);
   if (!status) status = net->ops->relu(&op, &context, layer->shape, error);
   if (status) return status;
+  net->values[layer->value].nonnegative = true;
   return plan_step(net, layer, op, layer_input(net, layer, 0)->value, -1, layer->value, 0, 0, error);
 }
 

@@ -105,6 +105,9 @@ struct net_options {
   bool training; // gradients and their memory are needed
   uint64_t seed; // of dropout
   bool pieces;   // gradients of large kernels are given in pieces, while an optimizer consumes them: net_pieces below
+  // [net_layer_count], from ranges_choose for a net of the same layers: what is frozen works on bytes, as layer_int8.c
+  // has it, and on `precision` between. NULL: nothing does. net_plan alone reads them.
+  const float *ranges;
 };
 
 // The last built layer is the output: its shape must be 1 x 1 x classes, and to be trained it must be a dense layer.
@@ -179,6 +182,11 @@ enum status net_train(struct net *net, const struct net_input *input, const stru
 // Inference over n <= batch images: logits [n, classes]. Of a net that does not end in a dense layer they are its
 // output's values, exactly. FAILED if a weight is not finite.
 enum status net_infer(struct net *net, const struct net_input *input, size_t n, float *logits, struct error *error);
+
+// The same, of an fp32 net; the numbers of all maps are added to `ranges`, which were made for it.
+struct ranges;
+enum status net_observe(struct net *net, const struct net_input *input, size_t n, struct ranges *ranges, float *logits,
+                        struct error *error);
 
 // --- describing ------------------------------------------------------------------------------------------------------
 struct layer_summary {

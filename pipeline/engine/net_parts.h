@@ -18,6 +18,7 @@ enum layer_takes { TAKES_NET, TAKES_FLOATS, TAKES_ANY };
 struct layer_kind {
   const char *name; // as Keras calls it
   enum layer_takes takes;
+  bool reads_bytes;  // takes maps of bytes (layer_int8.c); for others they are made numbers again
   bool reads_padded; // takes the map before a zero padding and widens its own window
   // Adds the layer's steps; sets layer->value. NULL for the input.
   enum status (*lower)(struct net *net, struct layer *layer, struct error *error);
@@ -41,6 +42,9 @@ struct value {
   int rows;                // of the map
   int ring, gradient_ring; // in memory: as many, or fewer where a stream needs no more at a time
   enum dtype dtype;
+  float scale;         // of bytes: the number that 1 stands for; 0: the map is of numbers
+  bool nonnegative;    // no number is below zero
+  int twin;            // the same map as bytes, or as numbers; -1: there is none
   bool wants_gradient; // something upstream can be trained
   int born, dies;      // first and last moment of the map: see net_schedule.c
   int gradient_born, gradient_dies;
@@ -193,9 +197,23 @@ struct fusion {
   struct layer *norm, *add, *relu; // NULL: not there
   int sum;                         // the value that is added, in place; -1: none
 };
-struct fusion fuse_behind(const struct net *net, const struct layer *conv);
+// bytes: it works on bytes, and adds bytes.
+struct fusion fuse_behind(const struct net *net, const struct layer *conv, bool bytes);
 
 // Says of all of them that their value is this one.
 void fusion_take(const struct fusion *fusion, int value);
+
+// --- maps of bytes: layer_int8.c -------------------------------------------------------------------------------------
+
+// Whether net_options.ranges and the convolution's input let it work on bytes; fuse_behind says whether it is frozen.
+bool int8_covers(const struct net *net, const struct layer *conv);
+
+// What the bytes of its output stand for.
+struct byte_map int8_map(const struct net *net, const struct layer *conv, bool nonnegative);
+enum status int8_value(struct net *net, struct shape shape, struct byte_map map, int *value, struct error *error);
+
+// Makes layer->value the map of bytes, or that of numbers, by a step more where there is none yet.
+enum status int8_bytes_of(struct net *net, struct layer *layer, struct error *error);
+enum status int8_numbers_of(struct net *net, struct layer *layer, struct error *error);
 
 #endif

@@ -15,7 +15,8 @@ enum status plan_value(struct net *net, struct shape shape, enum dtype dtype, in
                                        .rows = shape.h,
                                        .ring = shape.h,
                                        .gradient_ring = shape.h,
-                                       .dtype = dtype};
+                                       .dtype = dtype,
+                                       .twin = -1};
   return OK;
 }
 
@@ -67,6 +68,7 @@ static enum status check_inputs(const struct net *net, const struct layer *layer
                   layer->name);
     enum dtype dtype = net->values[layer_input(net, layer, i)->value].dtype;
     if (layer->kind->takes == TAKES_ANY || dtype == net->context.dtype) continue;
+    if (layer->kind->reads_bytes && net->values[layer_input(net, layer, i)->value].scale > 0) continue;
     if (layer->kind->takes == TAKES_FLOATS && dtype == DTYPE_F32) continue;
     return fail(error, BAD_USAGE, "%s: layer %s: its input %s is not of the net's precision: rescale it first",
                 net->name, layer->name, layer_input(net, layer, i)->name);
@@ -90,8 +92,11 @@ static enum status lower_layers(struct net *net, struct error *error)
   enum status status = plan_value(net, net->input, net->input_dtype, &net->layers[NET_INPUT]->value, error);
   for (size_t i = 1; !status && i < net->layer_count; i++) {
     if (net->layers[i]->value >= 0) continue; // an earlier layer's op does its work
-    status = check_inputs(net, net->layers[i], error);
-    if (!status) status = net->layers[i]->kind->lower(net, net->layers[i], error);
+    struct layer *layer = net->layers[i];
+    for (int k = 0; !status && !layer->kind->reads_bytes && k < layer->input_count; k++)
+      status = int8_numbers_of(net, net->layers[layer->inputs[k]], error);
+    if (!status) status = check_inputs(net, layer, error);
+    if (!status) status = layer->kind->lower(net, layer, error);
   }
   return status;
 }
@@ -183,6 +188,7 @@ enum status net_plan(struct net *net, const struct net_options *options, struct 
   omp_set_num_threads(1);
   status = lower_layers(net, error);
   omp_set_num_threads(threads_before);
+  net->options.ranges = NULL; // the caller's
   if (status) return status;
   order_readers(net);
   const struct layer *output = net->layers[net->layer_count - 1];

@@ -5,6 +5,7 @@
 
 #include "engine/loss.h"
 #include "engine/net_parts.h"
+#include "engine/ranges.h"
 
 enum { BATCH_PARTS = 64 }; // of the work after a batch, shared out to threads
 
@@ -15,7 +16,8 @@ struct pass {
   const struct net_target *target; // NULL: inference
   size_t n;
   uint64_t step;
-  float *logits; // NULL: not wanted
+  float *logits;         // NULL: not wanted
+  struct ranges *ranges; // of the maps; NULL: not wanted
 };
 
 static void *place(const struct net *net, const struct worker *worker, bool kept, size_t offset, size_t bytes,
@@ -85,6 +87,17 @@ static const struct step *step_behind(const struct net *net, size_t k)
   return k + 1 < net->segment_count ? &net->steps[net->segments[k + 1].first] : NULL;
 }
 
+// Rows first ... end - 1 of what a step has written.
+static void observe(const struct pass *pass, const struct step *step, const struct op_run *run, int first, int end)
+{
+  const struct value *y = &pass->net->values[step->output];
+  if (!pass->ranges || y->dtype != DTYPE_F32) return;
+  for (int row = first; row < end; row++)
+    ranges_add(pass->ranges, run->thread, step->layer->index,
+               (const float *)(const void *)op_row(run->y, row, run->y_rows, y->row_bytes),
+               y->row_bytes / sizeof(float));
+}
+
 static void forward_rows(const struct pass *pass, const struct stream *stream, size_t image)
 {
   const struct net *net = pass->net;
@@ -93,6 +106,7 @@ static void forward_rows(const struct pass *pass, const struct stream *stream, s
     const struct step *step = &net->steps[band->step];
     struct op_run run = wiring(pass, step, image);
     step->op->kind->forward_rows(step->op, &run, band->first, band->end);
+    observe(pass, step, &run, band->first, band->end);
   }
 }
 
@@ -121,6 +135,7 @@ static void forward(const struct pass *pass, size_t k, size_t image)
     }
     struct op_run run = wiring(pass, &net->steps[s], image);
     net->steps[s].op->kind->forward(net->steps[s].op, &run);
+    observe(pass, &net->steps[s], &run, 0, net->values[net->steps[s].output].rows);
   }
   const struct step *behind = step_behind(net, k);
   if (!behind || !behind->op->kind->before || !pass->target) return;
@@ -340,7 +355,7 @@ enum status net_train(struct net *net, const struct net_input *input, const stru
   enum status status = check_call(net, n, error);
   if (!status) status = check_target(net, target, n, error);
   if (status) return status;
-  const struct pass pass = {net, input, target, n, step, logits};
+  const struct pass pass = {.net = net, .input = input, .target = target, .n = n, .step = step, .logits = logits};
   size_t lanes = n < NET_LANES ? n : NET_LANES;
   net->trained = n;
   memset(net->lanes, 0, lanes * net->lane_floats * sizeof *net->lanes);
@@ -362,19 +377,29 @@ enum status net_train(struct net *net, const struct net_input *input, const stru
   return OK;
 }
 
-enum status net_infer(struct net *net, const struct net_input *input, size_t n, float *logits, struct error *error)
+static enum status infer(const struct pass *pass, struct error *error)
 {
-  enum status status = check_call(net, n, error);
+  enum status status = check_call(pass->net, pass->n, error);
   if (status) return status;
-  const struct pass pass = {.net = net, .input = input, .n = n, .logits = logits};
-#pragma omp parallel num_threads(net->options.threads)
+#pragma omp parallel num_threads(pass->net->options.threads)
   {
     omp_set_num_threads(1); // see net_train
-    pass_forward(&pass);
+    pass_forward(pass);
 #pragma omp for schedule(dynamic, 1)
-    for (size_t image = 0; image < n; image++) turn(&pass, image);
+    for (size_t image = 0; image < pass->n; image++) turn(pass, image);
   }
   return OK;
+}
+
+enum status net_infer(struct net *net, const struct net_input *input, size_t n, float *logits, struct error *error)
+{
+  return infer(&(struct pass){.net = net, .input = input, .n = n, .logits = logits}, error);
+}
+
+enum status net_observe(struct net *net, const struct net_input *input, size_t n, struct ranges *ranges, float *logits,
+                        struct error *error)
+{
+  return infer(&(struct pass){.net = net, .input = input, .n = n, .logits = logits, .ranges = ranges}, error);
 }
 
 static void values_of(const struct net *net, const struct step *step, float *values[OP_PARAMETERS])

@@ -36,6 +36,8 @@ dnnl_data_type_t onednn_type(enum dtype dtype)
     return dnnl_bf16;
   case DTYPE_U8:
     return dnnl_u8;
+  case DTYPE_S8:
+    return dnnl_s8;
   }
   return dnnl_data_type_undef;
 }

@@ -68,6 +68,8 @@ enum status reorder_new(struct call *call, const struct onednn *onednn, const dn
 
 // Makers of the table ops_onednn.
 op_maker_conv onednn_conv, onednn_depthwise;
+enum status onednn_conv_int8(struct op **out, const struct op_context *context, const struct conv_int8_spec *spec,
+                             struct error *error);
 enum status onednn_rescale(struct op **out, const struct op_context *context, struct shape shape, enum dtype from,
                            float scale, struct error *error);
 enum status onednn_max_pool(struct op **out, const struct op_context *context, const struct window *window,

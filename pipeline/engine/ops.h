@@ -169,6 +169,20 @@ struct conv_spec {
   bool sum;      // y holds a map that is added before ReLU
 };
 
+// A map of bytes: U8 where no number is negative, S8 where some are. A number is its byte times `scale`.
+struct byte_map {
+  enum dtype dtype;
+  float scale;
+};
+
+// A convolution that does not train, from bytes to bytes. Its own norm is folded in, as ever.
+struct conv_int8_spec {
+  struct conv_spec conv;
+  float x_scale; // x is U8
+  struct byte_map y;
+  struct byte_map added; // conv.sum: what y holds before
+};
+
 // The kernel and bias of a convolution with its batch norm folded in (spec->norm): kernel [k,k,C,F], bias [F].
 void conv_fold(const struct conv_spec *spec, float *const values[OP_PARAMETERS], float *kernel, float *bias);
 
@@ -199,7 +213,7 @@ typedef enum status op_maker_conv(struct op **out, const struct op_context *cont
 
 struct ops {
   const char *name;
-  // y[e] = x[e] * scale; x is `from`, y the net's dtype. No backward.
+  // y[e] = x[e] * scale; x is `from`, y the net's dtype: bytes back to numbers, too. No backward.
   enum status (*rescale)(struct op **out, const struct op_context *context, struct shape shape, enum dtype from,
                          float scale, struct error *error);
   // y[i,j,f] = b[f] + sum x[i*s-top+a, j*s-left+b, c] * w[a,b,c,f], then ReLU. Parameters: kernel [k,k,C,F],
@@ -210,6 +224,13 @@ struct ops {
                             const struct preprocess *preprocess, struct error *error);
   // y[i,j,c] = sum x[i*s-top+a, j*s-left+b, c] * w[a,b,c,1]. Parameters: kernel [k,k,C,1]. No bias, no ReLU.
   op_maker_conv *depthwise;
+  // The same from bytes to bytes: y = round((x_scale * x * w + b + added) / y.scale), held to what the bytes can say; w
+  // is rounded as int8.h has it. Parameters: those of conv, or of conv with its norm.
+  enum status (*conv_int8)(struct op **out, const struct op_context *context, const struct conv_int8_spec *spec,
+                           struct error *error);
+  // y = round(x / y.scale), held to what the bytes can say; x is the net's dtype. No backward.
+  enum status (*quantise)(struct op **out, const struct op_context *context, struct shape shape, struct byte_map y,
+                          struct error *error);
   // Both parts of a separable convolution in one op. Parameters: depthwise kernel, 1x1 kernel [C,F], bias [F].
   // NULL, or OK with *out NULL: not covered, the parts are made one by one.
   enum status (*separable)(struct op **out, const struct op_context *context, const struct separable_spec *spec,

@@ -4,7 +4,9 @@
 
 #include "core/mem.h"
 #include "engine/dropout.h"
+#include "engine/int8.h"
 #include "engine/native.h"
+#include "engine/onednn.h"
 #include "engine/row.h"
 
 enum status native_op_new(struct op **out, size_t size, const struct op_kind *kind, const struct kernels *kernels,
@@ -236,6 +238,8 @@ const struct ops ops_native = {.name = "native",
                                .rescale = make_rescale,
                                .conv = native_conv,
                                .depthwise = native_depthwise,
+                               .conv_int8 = onednn_conv_int8,
+                               .quantise = int8_quantise,
                                .separable = native_separable,
                                .preprocess = native_preprocess,
                                .slice = row_slice,

@@ -6,6 +6,7 @@
 // oneDNN's ReLU and max pool swallow NaN: max(NaN, 0) is 0 there. A weight that is not finite would not reach the loss,
 // so net_train and net_infer refuse it before they start, whatever the table. Sums that overflow to infinity do reach
 // the gradients (0 * infinity), which the optimizer checks.
+#include "engine/int8.h"
 #include "engine/native.h"
 #include "engine/onednn.h"
 #include "engine/row.h"
@@ -20,6 +21,8 @@ const struct ops ops_onednn = {.name = "onednn",
                                .rescale = onednn_rescale,
                                .conv = onednn_conv,
                                .depthwise = onednn_depthwise,
+                               .conv_int8 = onednn_conv_int8,
+                               .quantise = int8_quantise,
                                .preprocess = native_preprocess,
                                .slice = row_slice,
                                .row = row_join,

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "core/mem.h"
+#include "engine/int8.h"
 #include "engine/reference.h"
 #include "engine/row.h"
 
@@ -23,6 +24,8 @@ const struct ops ops_reference = {.name = "reference",
                                   .rescale = reference_rescale,
                                   .conv = reference_conv,
                                   .depthwise = reference_depthwise,
+                                  .conv_int8 = reference_conv_int8,
+                                  .quantise = int8_quantise,
                                   .preprocess = reference_preprocess,
                                   .slice = row_slice,
                                   .row = row_join,

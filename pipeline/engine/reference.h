@@ -15,6 +15,8 @@ static inline float get(const void *map, enum dtype dtype, size_t i)
     return bf16_to_float(((const uint16_t *)map)[i]);
   case DTYPE_U8:
     return ((const uint8_t *)map)[i];
+  case DTYPE_S8:
+    return ((const int8_t *)map)[i];
   }
   return 0;
 }
@@ -48,6 +50,8 @@ void reference_free(struct op *op);
 
 // Makers of the table.
 op_maker_conv reference_conv, reference_depthwise;
+enum status reference_conv_int8(struct op **out, const struct op_context *context, const struct conv_int8_spec *spec,
+                                struct error *error);
 enum status reference_rescale(struct op **out, const struct op_context *context, struct shape shape, enum dtype from,
                               float scale, struct error *error);
 enum status reference_preprocess(struct op **out, const struct op_context *context, struct shape shape,

@@ -8,6 +8,7 @@ size_t dtype_size(enum dtype dtype)
   case DTYPE_BF16:
     return 2;
   case DTYPE_U8:
+  case DTYPE_S8:
     return 1;
   }
   return 0;

@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum dtype { DTYPE_F32, DTYPE_BF16, DTYPE_U8 };
+enum dtype { DTYPE_F32, DTYPE_BF16, DTYPE_U8, DTYPE_S8 };
 
 size_t dtype_size(enum dtype dtype);
 

@@ -1,6 +1,7 @@
-// ours train|infer|layers|stages|machine|features|head|resnet50 [--precision fp32|bf16] [--kernels
+// ours train|infer|layers|stages|machine|features|head|resnet50 [--precision fp32|bf16|int8] [--kernels
 // native|onednn|reference] [--threads N]
 //      [--batch N] [--seconds S] [--memory] [--augment=recipe|all|OPERATION]
+// int8: features alone, between steps in fp32, or in bf16 where the CPU has it.
 // Exits with 77 where this CPU has no bf16.
 #include "ours.h"
 
@@ -57,14 +58,21 @@ static bool choice(const char *text, const char *const *names, int count, int *o
   return false;
 }
 
+static void set_precision(struct ours *ours, int choice)
+{
+  ours->int8 = choice == 2;
+  ours->precision = choice == 1 || (ours->int8 && net_precision_supported(NET_BF16)) ? NET_BF16 : NET_FP32;
+}
+
 // One option with its value; false if there is no such thing.
 static bool option(struct ours *ours, const char *name, const char *value)
 {
-  static const char *const precisions[] = {"fp32", "bf16"}, *const kernels[] = {"reference", "onednn", "native"};
+  static const char *const precisions[] = {"fp32", "bf16", "int8"}, *const kernels[] = {"reference", "onednn",
+                                                                                        "native"};
   double given;
   int index;
-  if (strcmp(name, "--precision") == 0 && choice(value, precisions, 2, &index))
-    ours->precision = (enum net_precision)index;
+  if (strcmp(name, "--precision") == 0 && choice(value, precisions, 3, &index))
+    set_precision(ours, index);
   else if (strcmp(name, "--kernels") == 0 && choice(value, kernels, 3, &index))
     ours->kernels = (enum net_kernels)index;
   else if (strcmp(name, "--threads") == 0 && number(value, 1, 4096, &given))
@@ -104,10 +112,11 @@ int main(int argc, char **argv)
   struct error error = {0};
   int measurement;
   if (!parse(&ours, argc, argv, &measurement)) {
-    fputs("usage: ours train|infer|layers|stages|machine|features|head|resnet50 [--precision fp32|bf16] [--kernels "
-          "native|onednn|reference]\n"
-          "  [--threads N] [--batch N] [--seconds S] [--memory] [--augment=recipe|all|OPERATION]\n",
-          stderr);
+    fputs(
+        "usage: ours train|infer|layers|stages|machine|features|head|resnet50 [--precision fp32|bf16|int8] [--kernels "
+        "native|onednn|reference]\n"
+        "  [--threads N] [--batch N] [--seconds S] [--memory] [--augment=recipe|all|OPERATION]\n",
+        stderr);
     return 2;
   }
   if (!net_precision_supported(ours.precision)) return EXIT_MISSING;

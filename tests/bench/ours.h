@@ -19,6 +19,7 @@ enum { CLASSES = 29, SIDE = 100, PIXELS = SIDE * SIDE * 3 };
 
 struct ours {
   enum net_precision precision;
+  bool int8; // what is frozen works on bytes
   enum net_kernels kernels;
   int threads, batch;
   double seconds;                       // that a measurement lasts
