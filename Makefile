@@ -141,9 +141,10 @@ $(BUILD)/%_amx.c.o $(BUILD)/checked/%_amx.c.tidy: CFLAGS += -mamx-tile -mamx-bf1
 endif
 
 # SQL text becomes a string in a generated header: tables and views travel inside the programs.
-$(BUILD)/pipeline/store/db.c.o: $(BUILD)/generated/schema_sql.h $(BUILD)/generated/schema_2_sql.h $(BUILD)/generated/views_sql.h
+$(BUILD)/pipeline/store/db.c.o: $(BUILD)/generated/schema_sql.h $(BUILD)/generated/schema_2_sql.h $(BUILD)/generated/schema_3_sql.h $(BUILD)/generated/views_sql.h
 $(BUILD)/generated/schema_sql.h: pipeline/store/schema.sql
 $(BUILD)/generated/schema_2_sql.h: pipeline/store/schema_2.sql
+$(BUILD)/generated/schema_3_sql.h: pipeline/store/schema_3.sql
 $(BUILD)/generated/views_sql.h: reports/views.sql
 $(BUILD)/generated/%_sql.h:
 	@mkdir -p $(@D)
@@ -235,7 +236,7 @@ HEADERS := $(shell find pipeline -name '*.h')
 SOURCES := $(HEADERS) $(LIB_SOURCES) $(wildcard stages/*.[ch] helpers/*.c tests/unit/*.[ch] tests/tools/*.c tests/bench/*.[ch] tests/fuzz/*.[ch] tests/model/*.[ch])
 # The compiler's flags without what only a build needs; banned.h also brings headers, which would hide a missing include.
 CHECK_FLAGS = $(filter-out -MMD -MP,$(subst -include core/banned.h,,$(CFLAGS)))
-GENERATED := $(BUILD)/generated/schema_sql.h $(BUILD)/generated/schema_2_sql.h $(BUILD)/generated/views_sql.h
+GENERATED := $(BUILD)/generated/schema_sql.h $(BUILD)/generated/schema_2_sql.h $(BUILD)/generated/schema_3_sql.h $(BUILD)/generated/views_sql.h
 
 .PHONY: format format-check lint check-layers check-resnet50 proof-kills check-headers check-aarch64 check-avx512 c-objects
 format:

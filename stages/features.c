@@ -15,9 +15,11 @@
 #include "keys/settings.h"
 #include "models/models.h"
 #include "stage/stage.h"
+#include "training/calibration.h"
 #include "training/network.h"
+#include "training/trunk.h"
 
-enum { BLOCK = 32 }; // images of one call of the net
+enum { BLOCK = TRUNK_BLOCK };
 
 // The net, made when the first set needs it.
 struct trunk {
@@ -74,41 +76,31 @@ static enum status count_values(struct trunk *trunk, struct error *error)
   return status;
 }
 
-static enum status plan_trunk(struct trunk *trunk, const struct model_options *model, struct error *error)
+static enum status open_net(struct trunk *trunk, struct error *error)
 {
-  const struct config *config = stage_config(trunk->stage);
-  struct net_options options = {.kernels = settings_kernels(config),
-                                .threads = stage_threads(trunk->stage),
-                                .batch = BLOCK,
-                                .seed = (uint64_t)config_integer(config, "seed")};
-  enum status status = settings_precision(config, &options.precision, error);
-  if (!status) status = model_build(model, &trunk->net, error);
-  return status ? status : net_plan(trunk->net, &options, error);
+  struct stage *stage = trunk->stage;
+  const struct config *config = stage_config(stage);
+  enum net_precision precision = NET_FP32;
+  char source[TRUNK_SOURCE_LIMIT];
+  float *ranges = NULL;
+  enum status status = settings_precision(config, &precision, error);
+  if (!status) status = trunk_build(&trunk->net, config, error);
+  if (!status) status = network_ranges(&ranges, trunk->net, stage_db(stage), config, error);
+  if (!status) status = trunk_start(trunk->net, stage, precision, ranges, source, error);
+  if (!status)
+    stage_say(stage, "features: %s on %d threads (%s%s), %zu MiB for the network", source, stage_threads(stage),
+              net_isa(), ranges ? ", int8" : "", net_memory(trunk->net) >> 20);
+  free(ranges);
+  return status;
 }
 
 static enum status open_trunk(struct trunk *trunk, struct error *error)
 {
-  struct stage *stage = trunk->stage;
-  const struct config *config = stage_config(stage);
-  struct model_options model;
-  struct weights_row initial;
-  size_t loaded = 0;
   if (trunk->net) return OK;
-  enum status status = network_model(&model, config, 2, MODEL_TRUNK, error);
-  if (!status) status = weights_wanted(&initial, stage_db(stage), config, error);
-  if (!status) status = plan_trunk(trunk, &model, error);
-  if (!status)
-    status = network_start(trunk->net, (uint64_t)config_integer(config, "seed"), &initial, stage_folder(stage), &loaded,
-                           error);
-  if (!status && initial.id && loaded != net_parameter_count(trunk->net))
-    status = fail(error, BAD_DATA, "%s has %zu of the %zu tensors of the frozen part", initial.path, loaded,
-                  net_parameter_count(trunk->net));
+  enum status status = settings_features_int8(stage_config(trunk->stage)) ? calibration_make(trunk->stage, error) : OK;
+  if (!status) status = open_net(trunk, error);
   if (!status) status = mem_aligned((void **)&trunk->floats, BLOCK * trunk->values, sizeof(float), "features", error);
   if (!status) status = mem_aligned((void **)&trunk->rows, BLOCK, row_bytes(trunk), "features", error);
-  if (!status)
-    stage_say(stage, "features: %s on %d threads (%s), %zu MiB for the network",
-              loaded ? initial.path : "weights drawn from the seed", stage_threads(stage), net_isa(),
-              net_memory(trunk->net) >> 20);
   return status;
 }
 

@@ -100,6 +100,12 @@ const struct config_key config_keys[] = {
 
     {"features.storage", KEY_CHOICE, 0, 0, 0, CHOICES("auto", "bf16", "u8"), "auto",
      "how features are kept: bf16, which is auto; u8, half the disk, for a small loss (ACCURACY.md)"},
+    {"features.precision", KEY_CHOICE, 0, 0, 0, CHOICES("auto", "int8"), "auto",
+     "what the frozen part computes in: auto, as train.precision; int8, bytes: about twice as fast, for a small loss"},
+    {"features.calibrate", KEY_INTEGER, 1, 4096, 0, NULL, "64",
+     "int8: training images whose maps say what a byte stands for; as many others judge it"},
+    {"features.least_cosine", KEY_REAL, 0, 1, 0, NULL, "0.99",
+     "int8: features must agree with fp32 at least so well (mean cosine of those images), or the stage fails"},
     {"features.file_mib", KEY_INTEGER, 1, 65536, 0, NULL, "64",
      "files of features have at most so many MiB: what a killed execution loses is one file"},
 

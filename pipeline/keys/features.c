@@ -11,11 +11,34 @@ bool features_used(const struct config *config)
          strcmp(config_text(config, "augment.mode"), "online") != 0 && config_real(config, "train.mixup") == 0;
 }
 
+// What the frozen part starts from.
+static enum status add_start(struct stage_key *key, struct db *db, const struct config *config, struct error *error)
+{
+  struct weights_row weights;
+  enum status status = weights_wanted(&weights, db, config, error);
+  if (status) return status;
+  if (weights.id) return stage_key_add(key, "initial weights", weights.sha256, error);
+  return stage_key_add_config(key, config, "seed", error); // they are drawn
+}
+
+enum status calibration_key(struct stage_key **out, struct db *db, const struct config *config, struct error *error)
+{
+  static const char *const keys[] = {"model.name", "model.trainable", "features.calibrate"};
+  struct stage_key *key = NULL;
+  enum status status = stage_key_new(&key, CALIBRATION_CODE, error);
+  for (size_t i = 0; !status && i < sizeof keys / sizeof *keys; i++)
+    status = stage_key_add_config(key, config, keys[i], error);
+  if (!status) status = key_add_variant(key, config, error);
+  if (!status) status = key_add_key(key, "split", split_key, db, config, error);
+  if (!status) status = key_add_resized(key, db, config, error);
+  if (!status) status = add_start(key, db, config, error);
+  return key_hand_over(out, key, status, error);
+}
+
 // What the frozen part is and computes in; then what it sees.
 static enum status begin(struct stage_key **out, struct db *db, const struct config *config, struct error *error)
 {
   static const char *const keys[] = {"model.name", "model.trainable", "train.kernels"};
-  struct weights_row weights;
   enum net_precision precision = NET_FP32;
   enum status status = settings_precision(config, &precision, error);
   if (!status) status = stage_key_new(out, FEATURES_CODE, error);
@@ -24,10 +47,9 @@ static enum status begin(struct stage_key **out, struct db *db, const struct con
   if (!status) status = stage_key_add(*out, "train.precision", settings_precision_name(precision), error);
   if (!status) status = key_add_variant(*out, config, error);
   if (!status && settings_features_u8(config)) status = stage_key_add(*out, "features.storage", "u8", error);
-  if (!status) status = weights_wanted(&weights, db, config, error);
-  if (status) return status;
-  if (weights.id) return stage_key_add(*out, "initial weights", weights.sha256, error);
-  return stage_key_add_config(*out, config, "seed", error); // they are drawn
+  if (!status && settings_features_int8(config))
+    status = key_add_key(*out, "calibration", calibration_key, db, config, error);
+  return status ? status : add_start(*out, db, config, error);
 }
 
 enum status features_key(struct stage_key **out, const struct dataset_found *dataset, struct db *db,

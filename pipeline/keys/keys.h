@@ -30,7 +30,7 @@
 #include "store/weights.h"
 
 // Raised when a stage makes another result of the same inputs: all of its work is then made anew.
-enum { SPLIT_CODE = 2, RESIZED_CODE = 2, AUGMENTED_CODE = 2, WEIGHTS_CODE = 1, FEATURES_CODE = 1, RUN_CODE = 9 };
+enum { SPLIT_CODE = 2, RESIZED_CODE = 2, AUGMENTED_CODE = 2, WEIGHTS_CODE = 1, FEATURES_CODE = 1, CALIBRATION_CODE = 1, RUN_CODE = 9 };
 
 enum { DATASETS_LIMIT = 64, SUBJECT_LIMIT = 1024 };
 
@@ -78,6 +78,9 @@ enum status augmented_key(struct stage_key **out, struct db *db, const struct co
 // Imported weights: `source_sha256` is of the file that they are read from.
 enum status weights_key(struct stage_key **out, const struct config *config, const char *source_sha256,
                         struct error *error);
+// What a byte stands for in a frozen part that works on bytes (features.precision int8): observed over images of the
+// split's training part.
+enum status calibration_key(struct stage_key **out, struct db *db, const struct config *config, struct error *error);
 // Of a dataset's resized images or, where `dataset` is NULL, of the augmented copies.
 enum status features_key(struct stage_key **out, const struct dataset_found *dataset, struct db *db,
                          const struct config *config, struct error *error);

@@ -36,6 +36,8 @@ enum status run_key(struct stage_key **out, struct db *db, const struct config *
     status = stage_key_add_config(key, config, "model.trainable", error);
   if (!status && features_used(config) && settings_features_u8(config))
     status = stage_key_add(key, "features.storage", "u8", error);
+  if (!status && features_used(config) && settings_features_int8(config))
+    status = key_add_key(key, "calibration", calibration_key, db, config, error);
   if (!status) status = key_add_section(key, "train.", apart, config, error);
   if (!status && config_integer(config, "train.lr_inputs"))
     status = stage_key_add_config(key, config, "train.lr_inputs", error);

@@ -80,6 +80,11 @@ bool settings_features_u8(const struct config *config)
   return !strcmp(config_text(config, "features.storage"), "u8");
 }
 
+bool settings_features_int8(const struct config *config)
+{
+  return !strcmp(config_text(config, "features.precision"), "int8");
+}
+
 static enum optimizer_kind optimizer_kind(const char *name)
 {
   if (!strcmp(name, "sgd")) return OPTIMIZER_SGD;

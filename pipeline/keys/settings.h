@@ -24,6 +24,9 @@ enum net_kernels settings_kernels(const struct config *config);
 // Whether features are kept as bytes with scales; else as bf16.
 bool settings_features_u8(const struct config *config);
 
+// Whether the frozen part works on bytes.
+bool settings_features_int8(const struct config *config);
+
 struct optimizer_options settings_optimizer(const struct config *config);
 struct schedule settings_schedule(const struct config *config);
 struct fit_options settings_fit(const struct config *config, int threads);

@@ -11,6 +11,7 @@
 #include "core/digest.h"
 #include "core/mem.h"
 #include "schema_2_sql.h"
+#include "schema_3_sql.h"
 #include "schema_sql.h"
 #include "views_sql.h"
 
@@ -24,7 +25,7 @@
 enum {
   APPLICATION_ID = 0x41534C31
 }; // "ASL1", at byte 68 of the file: file(1) and we can tell a manifest from a stranger
-enum { SCHEMA_VERSION = 2 };
+enum { SCHEMA_VERSION = 3 };
 enum { BUSY_MILLISECONDS = 30000 };
 
 // To change the schema: edit schema.sql for new manifests, raise SCHEMA_VERSION, and append the step for old
@@ -35,6 +36,7 @@ static const struct migration {
 } migrations[] = {
     {0, SCHEMA_VERSION, schema_sql},
     {1, 2, schema_2_sql},
+    {2, 3, schema_3_sql},
 };
 
 struct db {

@@ -1,10 +1,14 @@
 #include "training/network.h"
 
+#include <stdlib.h>
 #include <string.h>
 
+#include "core/mem.h"
 #include "core/version.h"
+#include "keys/keys.h"
 #include "keys/settings.h"
 #include "models/weights.h"
+#include "store/calibrations.h"
 
 enum status network_model(struct model_options *out, const struct config *config, int classes, enum model_part part,
                           struct error *error)
@@ -31,12 +35,61 @@ enum status network_model(struct model_options *out, const struct config *config
   return OK;
 }
 
+// --- the frozen part on bytes ----------------------------------------------------------------------------------------
+
+struct named_ranges {
+  const struct net *net;
+  float *ranges; // [layers]
+  size_t taken;
+};
+
+static void take_range(void *self, const char *layer, float range)
+{
+  struct named_ranges *named = self;
+  for (size_t i = 0; i < net_layer_count(named->net); i++)
+    if (!strcmp(net_layer(named->net, i).name, layer)) {
+      named->ranges[i] = range;
+      named->taken++;
+    }
+}
+
+enum status network_ranges(float **out, const struct net *net, struct db *db, const struct config *config,
+                           struct error *error)
+{
+  struct stage_key *key = NULL;
+  struct calibration_row row;
+  struct named_ranges named = {.net = net};
+  bool found = false;
+  *out = NULL;
+  if (!features_used(config) || !settings_features_int8(config)) return OK;
+  enum status status = calibration_key(&key, db, config, error);
+  if (!status) status = calibration_find(db, stage_key_digest(key), &row, &found, error);
+  stage_key_free(key);
+  if (!status && !found)
+    status = fail(error, BAD_DATA, "features.precision int8 is not calibrated yet: run build/stages/features first");
+  if (!status) status = mem_zeroed((void **)out, net_layer_count(net), sizeof **out, "ranges", error);
+  named.ranges = *out;
+  if (!status) status = calibration_ranges(db, row.id, &named, take_range, error);
+  if (!status && named.taken == 0)
+    status = fail(error, BAD_DATA,
+                  "%s: calibration %lld has no range of any layer: delete its row, and run"
+                  " build/stages/features again",
+                  db_path(db), (long long)row.id);
+  if (!status) return OK;
+  free(*out);
+  *out = NULL;
+  return status;
+}
+
+// --- a run's network -------------------------------------------------------------------------------------------------
+
 enum status network_open(struct network *out, struct db *db, const struct config *config,
                          const struct network_options *options, struct error *error)
 {
   *out = (struct network){0};
   const char *model = config_text(config, "model.name");
-  const struct net_options plan = {
+  float *ranges = NULL;
+  struct net_options plan = {
       .precision = options->precision,
       .kernels = settings_kernels(config),
       .threads = options->threads,
@@ -51,7 +104,10 @@ enum status network_open(struct network *out, struct db *db, const struct config
     status = fail(error, BAD_DATA, "a network needs at least 2 classes, the split has %zu", out->classes.count);
   if (!status) status = network_model(&what, config, (int)out->classes.count, options->part, error);
   if (!status) status = model_build(&what, &out->net, error);
+  if (!status && options->part == MODEL_WHOLE) status = network_ranges(&ranges, out->net, db, config, error);
+  plan.ranges = ranges;
   if (!status) status = net_plan(out->net, &plan, error);
+  free(ranges);
   out->subject = (struct checkpoint_subject){
       .model = model,
       .classes = (const char *const *)out->classes.list,

@@ -38,6 +38,12 @@ void network_release(struct network *network);
 enum status network_model(struct model_options *out, const struct config *config, int classes, enum model_part part,
                           struct error *error);
 
+// Where features are computed in int8 (features.precision), what the bytes of the net's maps stand for, as the manifest
+// has it: [net_layer_count], free it. NULL where they are not. BAD_DATA: not calibrated yet. The net need not be
+// planned.
+enum status network_ranges(float **out, const struct net *net, struct db *db, const struct config *config,
+                           struct error *error);
+
 // The weights that a run starts from: drawn from the seed and, where `initial` has an id, those of the imported file
 // (below `folder`, checked against its row) over them; what the file has not, the head, keeps what was drawn. *loaded:
 // tensors of the file that the net has.

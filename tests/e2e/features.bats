@@ -178,6 +178,54 @@ contents() {
   has "auto, bf16 or u8"
 }
 
+@test "features on bytes: calibrated once, near to those of fp32, trained on and judged, also on other pictures" {
+  bytes=(--set features.precision=int8 --set features.calibrate=4)
+  at "$WORK" features --quiet
+  run -0 at "$WORK" features "${bytes[@]}"
+  has "int8: what bytes stand for, from 4 training images"
+  has ", int8), "
+  [ "$(ask "SELECT images, judged, cosine_mean BETWEEN 0.99 AND 0.99999 FROM calibration")" = "4|4|1" ]
+  [ "$(ask "SELECT count(*) FROM calibration_range WHERE layer GLOB 'conv*_conv'")" -eq 53 ]
+  [ "$(ask "SELECT count(*) FROM tensor_set WHERE kind = 'features' AND state = 'done'")" -eq 2 ]
+  run -0 at "$WORK" features "${bytes[@]}"
+  has "up to date"
+  rm "$WORK/$(ask "SELECT path FROM tensor_file JOIN tensor_set t ON t.id = tensor_set WHERE kind = 'features' ORDER BY t.id DESC LIMIT 1")"
+  run -0 at "$WORK" features "${bytes[@]}"
+  run ! has "what bytes stand for" # it was calibrated
+  run -0 at "$WORK" train "${bytes[@]}"
+  run -0 at "$WORK" evaluate "${bytes[@]}"
+  [ "$(ask "SELECT value FROM metric WHERE part = 'val' AND name = 'accuracy'")" = "$(ask "SELECT best_val_accuracy FROM run")" ]
+  # The whole net works on the same bytes: the training folder's own pictures get the predictions that their features got.
+  mkdir "$BATS_TEST_TMPDIR/again"
+  cp -r "$BATS_FILE_TMPDIR/data/." "$BATS_TEST_TMPDIR/again"
+  for file in "$BATS_TEST_TMPDIR/again"/*/*.jpg; do printf x >>"$file"; done # the same pixels, other bytes
+  run -0 at "$WORK" evaluate "${bytes[@]}" --data "$BATS_TEST_TMPDIR/again"
+  [ "$(ask "SELECT count(*), max(abs(p.loss - o.loss)) < 0.02 * max(p.loss) FROM prediction p JOIN image i ON i.id = p.image
+    JOIN image j ON j.path = i.path AND j.id <> i.id JOIN prediction o ON o.image = j.id WHERE p.part = 'val' AND o.part = 'outside:again'")" = "4|1" ]
+  # Another split has other training images: another calibration.
+  at "$WORK" split --quiet --set seed=5
+  run -0 at "$WORK" features "${bytes[@]}" --set seed=5
+  has "calibration"
+  [ "$(ask "SELECT count(*) FROM calibration")" -eq 2 ]
+}
+
+@test "features on bytes that differ too much are refused; so are ranges that somebody changed" {
+  bytes=(--set features.precision=int8 --set features.calibrate=4)
+  run -1 at "$WORK" features "${bytes[@]}" --set features.least_cosine=1
+  has "features.least_cosine is 1"
+  [ "$(ask "SELECT (SELECT count(*) FROM calibration) + (SELECT count(*) FROM tensor_set WHERE kind = 'features')")" -eq 0 ]
+  run -2 at "$WORK" features --set features.precision=int4
+  has "auto or int8"
+  at "$WORK" features --quiet "${bytes[@]}"
+  at "$WORK" train --quiet "${bytes[@]}"
+  ask "UPDATE calibration_range SET range = 9e999 WHERE layer = 'conv2_block1_1_conv'"
+  run -1 at "$WORK" evaluate "${bytes[@]}" --data "$BATS_FILE_TMPDIR/other"
+  has "layer conv2_block1_1_conv: a range of inf"
+  ask "DELETE FROM calibration"
+  run -1 at "$WORK" evaluate "${bytes[@]}" --data "$BATS_FILE_TMPDIR/other"
+  has "not calibrated yet: run build/stages/features first"
+}
+
 @test "model.variant v1.5 runs from torchvision's weights to an export, and is told from v1 on the way" {
   "$BUILD/tools/make_weights" "$BATS_TEST_TMPDIR/torch.safetensors" --torch
   late=(--set model.variant=v1.5 --set "model.weights=$BATS_TEST_TMPDIR/torch.safetensors" --set train.epochs=1)

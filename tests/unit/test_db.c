@@ -53,7 +53,7 @@ static void test_new_manifest(void **state)
   (void)state;
   struct db *db = open_new("new.db");
   assert_string_equal(db_path(db), in_folder("new.db"));
-  assert_int_equal(integer(db, "PRAGMA user_version"), 2);
+  assert_int_equal(integer(db, "PRAGMA user_version"), 3);
   assert_int_equal(integer(db, "PRAGMA foreign_keys"), 1);
   assert_int_equal(integer(db, "PRAGMA trusted_schema"), 0);
   assert_int_equal(integer(db, "PRAGMA synchronous"), 2);
