@@ -43,15 +43,22 @@ void int8_pack(struct int8_weights *weights, const struct conv_int8_spec *spec, 
     conv_fold(&spec->conv, values, weights->folded, weights->bias);
     kernel = weights->folded, bias = weights->bias;
   }
+  float *scale = weights->factor; // first each filter's largest weight, then its scale, then its factor
+  memset(scale, 0, filters * sizeof *scale);
+  for (size_t i = 0; i < rows; i++)
+    for (size_t f = 0; f < filters; f++) {
+      const float size = fabsf(kernel[i * filters + f]);
+      if (size > scale[f]) scale[f] = size;
+    }
+  // A filter of zeros is its bias alone, in any unit.
+  for (size_t f = 0; f < filters; f++)
+    scale[f] = scale[f] > 0 ? scale[f] / INT8_WEIGHT_LIMIT : spec->y.scale / spec->x_scale;
+  for (size_t i = 0; i < rows; i++)
+    for (size_t f = 0; f < filters; f++)
+      weights->kernel[i * filters + f] = (int8_t)lrintf(kernel[i * filters + f] / scale[f]);
   for (size_t f = 0; f < filters; f++) {
-    float largest = 0;
-    for (size_t i = 0; i < rows; i++) largest = fmaxf(largest, fabsf(kernel[i * filters + f]));
-    // A filter of zeros is its bias alone, in any unit.
-    float scale = largest > 0 ? largest / INT8_WEIGHT_LIMIT : spec->y.scale / spec->x_scale;
-    for (size_t i = 0; i < rows; i++)
-      weights->kernel[i * filters + f] = (int8_t)lrintf(kernel[i * filters + f] / scale);
-    weights->bias[f] = bias[f] / (spec->x_scale * scale);
-    weights->factor[f] = spec->x_scale * scale / spec->y.scale;
+    weights->bias[f] = bias[f] / (spec->x_scale * scale[f]);
+    weights->factor[f] = spec->x_scale * scale[f] / spec->y.scale;
   }
 }
 

@@ -37,10 +37,17 @@ void conv_fold(const struct conv_spec *spec, float *const values[OP_PARAMETERS],
   const float *gamma = values[2], *beta = values[3], *mean = values[4], *variance = values[5];
   size_t filters = (size_t)spec->window.y.c, taps = (size_t)spec->window.size * (size_t)spec->window.size;
   size_t rows = taps * (size_t)spec->window.x.c;
-  for (size_t f = 0; f < filters; f++) {
-    double scale = (double)gamma[f] / sqrt((double)variance[f] + (double)spec->epsilon);
-    for (size_t i = 0; i < rows; i++) kernel[i * filters + f] = (float)((double)values[0][i * filters + f] * scale);
-    bias[f] = (float)(((double)values[1][f] - (double)mean[f]) * scale + (double)beta[f]);
+  enum { TOGETHER = 16 }; // a cache line of filters
+  for (size_t first = 0; first < filters; first += TOGETHER) {
+    const size_t end = filters - first < TOGETHER ? filters : first + TOGETHER;
+    double scale[TOGETHER];
+    for (size_t f = first; f < end; f++) {
+      scale[f - first] = (double)gamma[f] / sqrt((double)variance[f] + (double)spec->epsilon);
+      bias[f] = (float)(((double)values[1][f] - (double)mean[f]) * scale[f - first] + (double)beta[f]);
+    }
+    for (size_t i = 0; i < rows; i++)
+      for (size_t f = first; f < end; f++)
+        kernel[i * filters + f] = (float)((double)values[0][i * filters + f] * scale[f - first]);
   }
 }
 

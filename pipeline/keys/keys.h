@@ -6,6 +6,9 @@
 //              +--> resized --------+----------------+--> run
 //                                weights ---------------+
 //
+// Where a part of the model is frozen, features stand between resized or augmented images and the run; in int8 they also
+// depend on a calibration, and that on split, resized images and weights.
+//
 // An arrow: the digest at its start is a pair of the key at its end. A run may train on several datasets
 // (dataset.train); each has a resized set of its own, which any combination uses again.
 //
