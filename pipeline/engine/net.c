@@ -52,7 +52,10 @@ void net_free(struct net *net)
   free(net->lanes);
   free(net->batch_lanes);
   free(net->segments);
-  stream_release(net);
+  free(net->forward_streams.items);
+  free(net->forward_streams.bands);
+  free(net->backward_streams.items);
+  free(net->backward_streams.bands);
   free(net->store);
   free(net->losses);
   free(net->name);

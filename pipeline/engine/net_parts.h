@@ -1,5 +1,5 @@
-// The inside of a net, shared by net.c (building), layer_*.c (each kind of layer), net_plan.c (lowering and
-// memory) and net_run.c. Nobody else includes it.
+// The inside of a net, shared by net.c (building), layer_*.c (each kind of layer), net_steps.c (what those add),
+// net_plan.c (lowering and memory), net_schedule.c, net_stream.c and net_run.c. Nobody else includes it.
 //
 //   layer  what the person built: a kind, inputs, parameters
 //   step   what runs: an op with its wiring; a layer is lowered to none (flatten), one or more steps
@@ -155,7 +155,8 @@ struct batch_norm layer_batch_norm_of(const struct layer *layer);
 // Whether any of the layer's own parameters trains.
 bool layer_trains(const struct net *net, const struct layer *layer);
 
-// --- lowering: net_plan.c --------------------------------------------------------------------------------------------
+// --- values and steps: net_steps.c
+// --------------------------------------------------------------------------------------------
 
 // A value that steps can read and write; -1: out of memory.
 enum status plan_value(struct net *net, struct shape shape, enum dtype dtype, int *value, struct error *error);
@@ -170,6 +171,9 @@ enum status plan_step(struct net *net, const struct layer *layer, struct op *op,
 // Whether gradients pass through the step.
 bool plan_goes_back(const struct net *net, const struct step *step);
 
+// The stream that the step is in, or NULL.
+const struct stream *stream_of(const struct streams *streams, size_t step);
+
 // --- scheduling: net_schedule.c --------------------------------------------------------------------------------------
 
 // Segments, moments, lifetimes and places of all steps.
@@ -180,10 +184,6 @@ enum status schedule_make(struct net *net, struct error *error);
 // The streams of all segments, forward and backward, and the rings of their maps and gradients. Behind order_readers,
 // before lifetimes.
 enum status stream_make(struct net *net, struct error *error);
-void stream_release(struct net *net);
-
-// The stream that the step is in, or NULL.
-const struct stream *stream_of(const struct streams *streams, size_t step);
 
 // --- gradients in pieces: net_pieces.c -------------------------------------------------------------------------------
 

@@ -264,18 +264,3 @@ enum status stream_make(struct net *net, struct error *error)
   enum status status = make_streams(&there, error);
   return status || !net->options.training ? status : make_streams(&back, error);
 }
-
-void stream_release(struct net *net)
-{
-  free(net->forward_streams.items);
-  free(net->forward_streams.bands);
-  free(net->backward_streams.items);
-  free(net->backward_streams.bands);
-}
-
-const struct stream *stream_of(const struct streams *streams, size_t step)
-{
-  for (size_t i = 0; i < streams->count; i++)
-    if (step >= streams->items[i].first && step < streams->items[i].end) return &streams->items[i];
-  return NULL;
-}
