@@ -10,12 +10,6 @@
 #include "models/checkpoint_text.h"
 #include "store/tensorfile.h"
 
-void checkpoint_state_release(struct checkpoint_state *state)
-{
-  free(state->history);
-  state->history = NULL;
-}
-
 // --- what a file holds -----------------------------------------------------------------------------------------------
 
 enum { TENSOR_NAME_LIMIT = 160 };

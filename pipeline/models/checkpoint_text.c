@@ -223,6 +223,12 @@ static enum status read_state(const json_t *progress, const json_t *history, str
   return status;
 }
 
+void checkpoint_state_release(struct checkpoint_state *state)
+{
+  free(state->history);
+  state->history = NULL;
+}
+
 enum status checkpoint_text_state(const struct tensorfile *file, struct checkpoint_state *out, struct error *error)
 {
   *out = (struct checkpoint_state){0};

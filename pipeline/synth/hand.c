@@ -2,22 +2,6 @@
 
 #include <string.h>
 
-static const char *const names[HAND_CLASSES] = {"A", "B", "C", "D", "E", "F", "G",   "H",       "I",    "J",
-                                                "K", "L", "M", "N", "O", "P", "Q",   "R",       "S",    "T",
-                                                "U", "V", "W", "X", "Y", "Z", "del", "nothing", "space"};
-
-const char *hand_class_name(int class)
-{
-  return names[class];
-}
-
-int hand_class_of_name(const char *name)
-{
-  for (int i = 0; i < HAND_CLASSES; i++)
-    if (!strcmp(names[i], name)) return i;
-  return -1;
-}
-
 #define FINGER(finger, name)                                                                                           \
   [finger##_MCP] = {name "_mcp", -20, 95}, [finger##_PIP] = {name "_pip", 0, 112},                                     \
   [finger##_DIP] = {name "_dip", -5, 85}, [finger##_ABDUCTION] = {name "_abduction", -20, 28}

@@ -4,6 +4,22 @@
 
 #include "synth/hand.h"
 
+static const char *const names[HAND_CLASSES] = {"A", "B", "C", "D", "E", "F", "G",   "H",       "I",    "J",
+                                                "K", "L", "M", "N", "O", "P", "Q",   "R",       "S",    "T",
+                                                "U", "V", "W", "X", "Y", "Z", "del", "nothing", "space"};
+
+const char *hand_class_name(int class)
+{
+  return names[class];
+}
+
+int hand_class_of_name(const char *name)
+{
+  for (int i = 0; i < HAND_CLASSES; i++)
+    if (!strcmp(names[i], name)) return i;
+  return -1;
+}
+
 #define FIST                                                                                                           \
   {                                                                                                                    \
     82, 108, 40, 0                                                                                                     \
