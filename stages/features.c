@@ -10,7 +10,7 @@
 #include "data/feature_rows.h"
 #include "data/loader.h"
 #include "data/materialise.h"
-#include "engine/net.h"
+#include "engine/net/net.h"
 #include "keys/keys.h"
 #include "keys/settings.h"
 #include "models/models.h"

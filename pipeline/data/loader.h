@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #include "core/status.h"
-#include "engine/fit.h"
+#include "engine/fit/fit.h"
 #include "image/augment.h"
 #include "store/db.h"
 

@@ -6,8 +6,8 @@
 //              +--> resized --------+----------------+--> run
 //                                weights ---------------+
 //
-// Where a part of the model is frozen, features stand between resized or augmented images and the run; in int8 they also
-// depend on a calibration, and that on split, resized images and weights.
+// Where a part of the model is frozen, features stand between resized or augmented images and the run; in int8 they
+// also depend on a calibration, and that on split, resized images and weights.
 //
 // An arrow: the digest at its start is a pair of the key at its end. A run may train on several datasets
 // (dataset.train); each has a resized set of its own, which any combination uses again.
@@ -33,7 +33,15 @@
 #include "store/weights.h"
 
 // Raised when a stage makes another result of the same inputs: all of its work is then made anew.
-enum { SPLIT_CODE = 2, RESIZED_CODE = 2, AUGMENTED_CODE = 2, WEIGHTS_CODE = 1, FEATURES_CODE = 1, CALIBRATION_CODE = 1, RUN_CODE = 9 };
+enum {
+  SPLIT_CODE = 2,
+  RESIZED_CODE = 2,
+  AUGMENTED_CODE = 2,
+  WEIGHTS_CODE = 1,
+  FEATURES_CODE = 1,
+  CALIBRATION_CODE = 1,
+  RUN_CODE = 9
+};
 
 enum { DATASETS_LIMIT = 64, SUBJECT_LIMIT = 1024 };
 

@@ -5,10 +5,10 @@
 #include <stdbool.h>
 
 #include "config/config.h"
-#include "engine/fit.h"
-#include "engine/net.h"
-#include "engine/optimizer.h"
-#include "engine/schedule.h"
+#include "engine/fit/fit.h"
+#include "engine/fit/optimizer.h"
+#include "engine/fit/schedule.h"
+#include "engine/net/net.h"
 #include "image/augment.h"
 #include "image/resize.h"
 

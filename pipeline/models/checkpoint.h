@@ -16,9 +16,9 @@
 #include <stddef.h>
 
 #include "core/digest.h"
-#include "engine/fit.h"
-#include "engine/net.h"
-#include "engine/optimizer.h"
+#include "engine/fit/fit.h"
+#include "engine/fit/optimizer.h"
+#include "engine/net/net.h"
 
 struct checkpoint_subject {
   const char *model;          // "seed-cnn"

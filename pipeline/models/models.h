@@ -18,7 +18,7 @@
 #include <stdbool.h>
 
 #include "core/status.h"
-#include "engine/net.h"
+#include "engine/net/net.h"
 
 enum model_part { MODEL_WHOLE, MODEL_TRUNK, MODEL_HEAD };
 // All weights; the last four layers of the trunk and the layers behind it; those behind it alone.

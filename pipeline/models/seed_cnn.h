@@ -3,7 +3,7 @@
 #ifndef MODELS_SEED_CNN_H
 #define MODELS_SEED_CNN_H
 
-#include "engine/net.h"
+#include "engine/net/net.h"
 
 // `input` is of uint8 RGB images; half its height and width, rounded up, must be even (the second residual
 // meets a VALID pool). NULL: out of memory. Other mistakes are reported by net_plan.

@@ -6,7 +6,7 @@
 #include <stddef.h>
 
 #include "core/status.h"
-#include "engine/net.h"
+#include "engine/net/net.h"
 
 // Copies every tensor of the file that has the name of one of the net's parameters; *loaded is the number of those. The
 // others (a head that the file has not) keep their values. BAD_DATA for a file that is malformed, or whose tensor has

@@ -5,7 +5,7 @@
 
 #include "core/mem.h"
 #include "data/loader.h"
-#include "engine/ranges.h"
+#include "engine/net/ranges.h"
 #include "keys/keys.h"
 #include "keys/settings.h"
 #include "store/calibrations.h"

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 
 #include "core/mem.h"
-#include "engine/fit.h"
-#include "engine/metrics.h"
+#include "engine/fit/fit.h"
+#include "engine/fit/metrics.h"
 
 enum status judgement_init(struct judgement *judgement, size_t capacity, int classes, struct error *error)
 {

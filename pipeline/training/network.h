@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 #include "config/config.h"
-#include "engine/net.h"
+#include "engine/net/net.h"
 #include "models/checkpoint.h"
 #include "models/models.h"
 #include "store/classes.h"

@@ -7,8 +7,8 @@
 #include <stdio.h>
 
 #include "core/status.h"
-#include "engine/fit.h"
-#include "engine/net.h"
+#include "engine/fit/fit.h"
+#include "engine/net/net.h"
 
 // epoch,time,train/loss,train/accuracy,val/loss,val/accuracy,lr: a line for each epoch, `time` summed up, empty fields
 // without validation.

@@ -3,7 +3,7 @@
 #define PIPELINE_TRUNK_H
 
 #include "config/config.h"
-#include "engine/net.h"
+#include "engine/net/net.h"
 #include "stage/stage.h"
 
 enum { TRUNK_BLOCK = 32 }; // the most images of one call

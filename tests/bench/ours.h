@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #include "core/status.h"
-#include "engine/net.h"
+#include "engine/net/net.h"
 #include "image/augment.h"
 
 enum { CLASSES = 29, SIDE = 100, PIXELS = SIDE * SIDE * 3 };

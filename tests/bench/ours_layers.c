@@ -7,7 +7,7 @@
 
 #include "core/mem.h"
 #include "core/progress.h"
-#include "engine/net_parts.h"
+#include "engine/net/net_parts.h"
 #include "median.h"
 #include "ours.h"
 

@@ -8,7 +8,7 @@
 #include "core/mem.h"
 #include "core/progress.h"
 #include "core/rng.h"
-#include "engine/optimizer.h"
+#include "engine/fit/optimizer.h"
 #include "image/augment.h"
 #include "median.h"
 #include "ours.h"

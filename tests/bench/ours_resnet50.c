@@ -6,8 +6,8 @@
 
 #include "core/mem.h"
 #include "core/progress.h"
-#include "engine/optimizer.h"
-#include "engine/ranges.h"
+#include "engine/fit/optimizer.h"
+#include "engine/net/ranges.h"
 #include "median.h"
 #include "models/models.h"
 #include "ours.h"

@@ -30,8 +30,8 @@ planted() { # FILE LINE: a copy of the sources with that line at the end of that
     [[ $output == *"$file:"* ]] || { echo "not named: $file in $output"; false; }
   done <<PLANTED
 pipeline/core/status.c|#include "store/db.h"
-pipeline/engine/net.c|#include "image/image.h"
-pipeline/engine/net.c|#include "store/db.h"
+pipeline/engine/net/net.c|#include "image/image.h"
+pipeline/engine/net/net.c|#include "store/db.h"
 pipeline/store/tensorfile.c|#include "models/models.h"
 pipeline/image/resize.c|#include "config/config.h"
 pipeline/models/models.c|#include "data/loader.h"

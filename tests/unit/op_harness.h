@@ -13,7 +13,7 @@
 
 #include "core/mem.h"
 #include "core/rng.h"
-#include "engine/ops.h"
+#include "engine/ops/ops.h"
 
 #include <cmocka.h> // last: it has a macro called fail
 

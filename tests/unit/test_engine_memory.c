@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "core/mem.h"
-#include "engine/optimizer.h"
+#include "engine/fit/optimizer.h"
 #include "models/seed_cnn.h"
 
 #include <cmocka.h> // last: it has a macro called fail

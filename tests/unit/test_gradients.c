@@ -1,5 +1,5 @@
 // Backward against finite differences: of every op by every number it reads, and of a whole net along directions.
-#include "engine/net.h"
+#include "engine/net/net.h"
 #include "models/seed_cnn.h"
 #include "op_harness.h"
 

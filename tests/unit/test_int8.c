@@ -1,5 +1,5 @@
 // Convolutions of bytes against plain loops, and against the convolution of the numbers that the bytes stand for.
-#include "engine/int8.h"
+#include "engine/ops/int8.h"
 #include "op_harness.h"
 
 struct bytes_trial {

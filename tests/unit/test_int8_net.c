@@ -5,7 +5,7 @@
 
 #include "core/mem.h"
 #include "core/rng.h"
-#include "engine/ranges.h"
+#include "engine/net/ranges.h"
 #include "models/models.h"
 
 #include "check.h"

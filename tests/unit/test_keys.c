@@ -5,7 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "engine/net.h"
+#include "engine/net/net.h"
 #include "keys/keys.h"
 
 #include <setjmp.h>

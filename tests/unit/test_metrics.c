@@ -4,8 +4,8 @@
 #include <stdarg.h>
 #include <stddef.h>
 
-#include "engine/loss.h"
-#include "engine/metrics.h"
+#include "engine/fit/metrics.h"
+#include "engine/net/loss.h"
 
 #include <cmocka.h> // last: it has a macro called fail
 

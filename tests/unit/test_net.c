@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "core/rng.h"
-#include "engine/net.h"
-#include "engine/optimizer.h"
+#include "engine/fit/optimizer.h"
+#include "engine/net/net.h"
 #include "models/models.h"
 #include "models/seed_cnn.h"
 

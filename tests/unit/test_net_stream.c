@@ -1,4 +1,4 @@
-// Streams (engine/net_stream.c): every row of every step once, in order, nothing read before it is whole, nothing
+// Streams (engine/net/net_stream.c): every row of every step once, in order, nothing read before it is whole, nothing
 // overwritten that is still read. Judged by following the bands with the maps' rings as tables of row numbers.
 #include <setjmp.h>
 #include <stdarg.h>
@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "core/mem.h"
-#include "engine/net_parts.h"
+#include "engine/net/net_parts.h"
 #include "models/seed_cnn.h"
 
 #include <cmocka.h> // last: it has a macro called fail

@@ -1,5 +1,5 @@
 // Every op of the fast tables against the reference, on shapes that are multiples of nothing.
-#include "engine/net.h"
+#include "engine/net/net.h"
 #include "op_harness.h"
 
 // |a - b| / |b| over all elements (Euclidean), and the largest difference by the largest value.

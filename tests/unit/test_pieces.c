@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "core/rng.h"
-#include "engine/optimizer.h"
+#include "engine/fit/optimizer.h"
 
 #include <cmocka.h> // last: it has a macro called fail
 

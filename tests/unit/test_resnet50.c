@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "core/mem.h"
-#include "engine/net.h"
+#include "engine/net/net.h"
 #include "models/models.h"
 #include "store/tensorfile.h"
 

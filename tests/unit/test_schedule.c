@@ -4,7 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 
-#include "engine/schedule.h"
+#include "engine/fit/schedule.h"
 
 #include <cmocka.h> // last: it has a macro called fail
 

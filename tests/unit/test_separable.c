@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 #include "core/rng.h"
-#include "engine/net.h"
+#include "engine/net/net.h"
 
 #include <cmocka.h> // last: it has a macro called fail
 

@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "engine/net.h"
-#include "engine/optimizer.h"
+#include "engine/fit/optimizer.h"
+#include "engine/net/net.h"
 #include "models/seed_cnn.h"
 #include "store/tensorfile.h"
 

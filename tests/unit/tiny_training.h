@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "core/rng.h"
-#include "engine/fit.h"
+#include "engine/fit/fit.h"
 #include "models/checkpoint.h"
 
 #include <cmocka.h> // last: it defines fail() as a macro

@@ -134,7 +134,7 @@ struct kernels {
 
   // out = a + b, times 1 / (1 - rate) where mask is 255 and 0 where it is 0 (mask NULL: the sum). b may be NULL.
   void (*add_dropout)(size_t n, const void *a, const void *b, const uint8_t *mask, float scale, void *out);
-  // mask[n]: 0 where dropout drops an element, else 255. Numbers and their order: engine/dropout.h.
+  // mask[n]: 0 where dropout drops an element, else 255. Numbers and their order: engine/ops/dropout.h.
   void (*dropout_mask)(size_t n, const uint32_t key[2], const uint32_t counter[4], uint32_t threshold, uint8_t *mask);
   void (*relu_gradient)(size_t n, const void *value, void *gradient);      // gradient = value > 0 ? gradient : 0
   void (*from_u8)(size_t n, const uint8_t *bytes, float scale, void *out); // out = bytes * scale

@@ -1,0 +1,30 @@
+#include "engine/fit/schedule.h"
+
+#include <math.h>
+
+static double after_warmup(const struct schedule *schedule, double epoch)
+{
+  double lr = (double)schedule->lr, final_lr = (double)schedule->final_lr;
+  switch (schedule->kind) {
+  case SCHEDULE_CONSTANT:
+    return lr;
+  case SCHEDULE_COSINE: {
+    double span = schedule->epochs - schedule->warmup_epochs;
+    double part = span > 0 ? fmin((epoch - schedule->warmup_epochs) / span, 1) : 1;
+    return final_lr + (lr - final_lr) * (1 + cos(3.14159265358979323846 * part)) / 2;
+  }
+  case SCHEDULE_STEP:
+    if (schedule->step_epochs < 1) return lr;
+    return lr * pow((double)schedule->step_factor, floor(epoch / schedule->step_epochs));
+  }
+  return lr;
+}
+
+float schedule_lr(const struct schedule *schedule, uint64_t step, uint64_t steps_per_epoch)
+{
+  if (steps_per_epoch == 0) return schedule->lr;
+  uint64_t warmup = (uint64_t)(schedule->warmup_epochs > 0 ? schedule->warmup_epochs : 0) * steps_per_epoch;
+  // The first step already learns: step s of w warm-up steps has (s + 1) / w of the rate.
+  if (step < warmup) return (float)((double)schedule->lr * (double)(step + 1) / (double)warmup);
+  return (float)after_warmup(schedule, (double)step / (double)steps_per_epoch);
+}

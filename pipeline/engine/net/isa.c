@@ -1,0 +1,60 @@
+// What this CPU can do, by oneDNN's judgement, which honours ONEDNN_MAX_CPU_ISA.
+#include <dnnl.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include "engine/net/net.h"
+#include "engine/ops/native.h"
+
+static const struct {
+  dnnl_cpu_isa_t isa;
+  const char *name;
+} isas[] = {
+    {dnnl_cpu_isa_sse41, "sse41"},
+    {dnnl_cpu_isa_avx, "avx"},
+    {dnnl_cpu_isa_avx2, "avx2"},
+    {dnnl_cpu_isa_avx2_vnni, "avx2_vnni"},
+    {dnnl_cpu_isa_avx512_core, "avx512_core"},
+    {dnnl_cpu_isa_avx512_core_vnni, "avx512_core_vnni"},
+    {dnnl_cpu_isa_avx512_core_bf16, "avx512_core_bf16"},
+    {dnnl_cpu_isa_avx512_core_amx, "avx512_core_amx"},
+};
+
+const char *net_isa(void)
+{
+  dnnl_cpu_isa_t isa = dnnl_get_effective_cpu_isa();
+  for (size_t i = 0; i < sizeof isas / sizeof *isas; i++)
+    if (isas[i].isa == isa) return isas[i].name;
+  return "generic";
+}
+
+bool net_precision_supported(enum net_precision precision)
+{
+  if (precision == NET_FP32) return true;
+  dnnl_cpu_isa_t isa = dnnl_get_effective_cpu_isa();
+  return isa == dnnl_cpu_isa_avx512_core_bf16 || isa == dnnl_cpu_isa_avx512_core_amx;
+}
+
+const struct kernels *native_kernels(enum dtype dtype)
+{
+  unsigned isa = (unsigned)dnnl_get_effective_cpu_isa();
+  if (dtype == DTYPE_BF16) {
+    if (!net_precision_supported(NET_BF16)) return NULL;
+    return kernels_select(dtype, isa == (unsigned)dnnl_cpu_isa_avx512_core_bf16 ? "avx512_bf16" : NULL);
+  }
+  const char *cap = NULL;
+#ifdef __x86_64__ // the values are sets of bits: a capability includes those below it
+  if ((isa & dnnl_cpu_isa_avx512_core) != dnnl_cpu_isa_avx512_core) cap = "avx2";
+  if ((isa & dnnl_cpu_isa_avx2) != dnnl_cpu_isa_avx2) cap = "generic";
+#else
+  (void)isa;
+#endif
+  return kernels_select(dtype, cap);
+}
+
+// A header's version can differ from the library's; what computes is the library.
+void net_library_version(char out[32])
+{
+  const dnnl_version_t *version = dnnl_version();
+  (void)snprintf(out, 32, "%d.%d.%d", version->major, version->minor, version->patch);
+}
