@@ -18,6 +18,7 @@
 # make check-headers            every header compiles alone
 # make proof-kills              kills each stage at every system call and at 200 moments: an hour or so
 #                               [KILLS=N] [EVERY=N] [ONLY="STAGE ..."]
+# make proof-manifest           changes cells of a manifest to what no stage writes, and runs every stage on it [CELLS=N]
 # make fuzz                     arbitrary bytes for every reader of files from outside, a minute each [FUZZ_SECONDS=N]
 # make check-resnet50           the whole ResNet50 against PyTorch, at full width (make deps-bench)
 # make check-avx512             kernels for AVX-512, its bf16 and AMX on a plain model of the instructions, where the CPU has none
@@ -238,7 +239,7 @@ SOURCES := $(HEADERS) $(LIB_SOURCES) $(wildcard stages/*.[ch] helpers/*.c tests/
 CHECK_FLAGS = $(filter-out -MMD -MP,$(subst -include core/banned.h,,$(CFLAGS)))
 GENERATED := $(BUILD)/generated/schema_sql.h $(BUILD)/generated/schema_2_sql.h $(BUILD)/generated/schema_3_sql.h $(BUILD)/generated/views_sql.h
 
-.PHONY: format format-check lint check-layers check-resnet50 proof-kills check-headers check-aarch64 check-avx512 c-objects
+.PHONY: format format-check lint check-layers check-resnet50 proof-kills proof-manifest check-headers check-aarch64 check-avx512 c-objects
 format:
 	clang-format -i $(SOURCES)
 format-check:
@@ -260,9 +261,14 @@ fuzz: tools
 	$(MAKE) CC=clang CXX=clang++ SANITIZE=address,undefined OPT="-O1 -g -fsanitize=fuzzer-no-link -Wno-pass-failed" BUILD=build-fuzz fuzz-programs
 	BUILD=$(BUILD) tests/fuzz/run.sh build-fuzz
 
-export KILLS EVERY ONLY SEED
+export KILLS EVERY ONLY SEED CELLS
 proof-kills: all tools
 	@BUILD=$(BUILD) tests/proofs/kills.sh
+
+# With sanitizers, in a folder of its own.
+proof-manifest:
+	$(MAKE) SANITIZE=address,undefined all tools
+	BUILD=build-address-undefined tests/proofs/manifest.sh
 
 check-resnet50: tools $(HELPER_PROGRAMS)
 	tests/tools/check_resnet50.py --build $(BUILD)
