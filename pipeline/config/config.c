@@ -142,10 +142,13 @@ enum status config_train_on_renders(struct config *config, const char *folder, s
   char path[4096];
   const struct origin origin = {.set = "synth.out"};
   const char *out = config_text(config, "synth.out");
-  if (!config_draws(config) || config_list_length(config, "dataset.train")) return OK;
+  const size_t named = config_list_length(config, "dataset.train");
+  if (!config_draws(config) || (named > 0 && !config_flag(config, "synth.beside"))) return OK;
   int length = snprintf(path, sizeof path, out[0] ? "%s" : "%s/synth", out[0] ? out : folder);
   if (length < 0 || length >= (int)sizeof path) return config_refuse(error, &origin, "a path of %d bytes", length);
-  return config_assign(config, config_key_find("dataset.train"), path, false, &origin, error);
+  for (size_t i = 0; i < named; i++)
+    if (!strcmp(config_list_item(config, "dataset.train", i), path)) return OK;
+  return config_assign(config, config_key_find("dataset.train"), path, true, &origin, error);
 }
 
 void config_free(struct config *config)

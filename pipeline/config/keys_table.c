@@ -30,6 +30,7 @@ const struct config_key config_keys[] = {
     {"synth.variety", KEY_REAL, 0, 1, 0, NULL, "1",
      "how far poses, place in the frame, distance, roll, noise and clutter leave the usual"},
     {"synth.independent", KEY_FLAG, 0, 0, 0, NULL, "false", "every image by itself, as if each were its own video"},
+    {"synth.beside", KEY_FLAG, 0, 0, 0, NULL, "false", "train on the rendered images beside those of dataset.train"},
 
     {"split.method", KEY_CHOICE, 0, 0, 0, CHOICES("random", "grouped", "blocks", "folder"), "grouped",
      "grouped: near-duplicates stay together; blocks: ranges of frames; folder: as in DIR/{train,val,test}/CLASS"},

@@ -179,6 +179,22 @@ killed() {
   has "nothing to draw: the configuration has no synth section"
 }
 
+@test "renders beside photographs: both are trained on, at whatever folder, and named twice they count once" {
+  "${BUILD:-build}/tools/make_dataset" "$BATS_TEST_TMPDIR/photographs" --classes 2 --per-class 8 --size 48 >/dev/null
+  cat >"$BATS_TEST_TMPDIR/beside.yaml" <<-EOF
+	synth: {per_class: 4, size: 32, independent: true, beside: true}
+	split: {method: random, val: 0.25}
+	train: {epochs: 1, batch: 16}
+	EOF
+  at=(--manifest "$WORK/manifest.db" --config "$BATS_TEST_TMPDIR/beside.yaml" --set "dataset.train=$BATS_TEST_TMPDIR/photographs")
+  for stage in synth ingest split; do "$STAGES/$stage" "${at[@]}" --quiet; done
+  [ "$(ask "SELECT group_concat(name || ' ' || images, ', ') FROM split_dataset s JOIN dataset d ON d.id = s.dataset ORDER BY ordinal")" = "photographs 16, synth 116" ]
+  run -0 "$STAGES/split" "${at[@]}" --set "dataset.train+=$WORK/synth"
+  has "up to date"
+  run -0 "$STAGES/synth" "${at[@]}" --set synth.beside=false
+  has "nothing to draw: dataset.train names other images"
+}
+
 @test "make pipeline draws a dataset, trains on it, and the report shows it" {
   run -0 --separate-stderr env -u CONFIG -u DATA make -s pipeline BUILD="${BUILD:-build}" WORK="$WORK" \
     SET="synth.per_class=10 synth.size=48 split.method=random train.epochs=1"
