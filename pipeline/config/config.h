@@ -22,7 +22,8 @@ enum status config_load(struct config **out, const char *path, char *const *sets
 void config_free(struct config *config);
 
 // A configuration that says what to draw (a synth section) and not what to train on is to train on what it draws:
-// dataset.train becomes synth.out, or `folder`/synth. With synth.beside it is trained on beside what dataset.train names.
+// dataset.train becomes synth.out, or `folder`/synth. With synth.beside it is trained on beside what dataset.train
+// names.
 enum status config_train_on_renders(struct config *config, const char *folder, struct error *error);
 bool config_draws(const struct config *config); // a key of synth is set
 
