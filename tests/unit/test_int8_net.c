@@ -48,7 +48,8 @@ static void fetch(void *self, size_t index, void *pixels)
   float at[6];
   for (int i = 0; i < 6; i++) at[i] = rng_uniform(&rng, 0.02f, 0.2f);
   for (int i = 0; i < SIDE * SIDE * 3; i++) {
-    float x = (float)(i / 3 % SIDE), y = (float)(i / 3 / SIDE);
+    const int column = i / 3 % SIDE, row = i / 3 / SIDE;
+    const float x = (float)column, y = (float)row;
     ((uint8_t *)pixels)[i] = (uint8_t)(128 + 100 * sinf(x * at[i % 3]) * cosf(y * at[3 + i % 3]));
   }
 }
