@@ -87,6 +87,7 @@ static enum status conv_on_bytes(struct net *net, struct layer *layer, const str
     struct value *value = &net->values[sum];
     bytes.added = (struct byte_map){value->dtype, value->scale};
     value->dtype = bytes.y.dtype, value->scale = bytes.y.scale, value->nonnegative = spec->relu;
+    if (value->twin >= 0) net->values[value->twin].twin = -1; // its numbers are of the bytes that were here
     value->twin = -1;
   }
   return status ? status : net->ops->conv_int8(op, &net->context, &bytes, error);

@@ -155,8 +155,7 @@ struct batch_norm layer_batch_norm_of(const struct layer *layer);
 // Whether any of the layer's own parameters trains.
 bool layer_trains(const struct net *net, const struct layer *layer);
 
-// --- values and steps: net_steps.c
-// --------------------------------------------------------------------------------------------
+// --- values and steps: net_steps.c ----------------------------------------------------------------------------------
 
 // A value that steps can read and write; -1: out of memory.
 enum status plan_value(struct net *net, struct shape shape, enum dtype dtype, int *value, struct error *error);
