@@ -82,7 +82,7 @@ static double error_of(const struct histogram *histogram, double range, double l
   return sum;
 }
 
-// Half of the largest magnitudes lie in few bins: a range that would cut off more than 16 times is never the best.
+// Tries the largest magnitude and what is up to 16 times smaller: below that, too much would be cut off.
 static float choose(const struct histogram *histogram)
 {
   const double levels = (double)int8_largest(histogram->negative ? DTYPE_S8 : DTYPE_U8);
