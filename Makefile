@@ -62,7 +62,7 @@ MACHINE := $(firstword $(shell command -v $(CC) >/dev/null && $(CC) -dumpmachine
 ifneq ($(MACHINE),x86_64)
 LIB_SOURCES := $(filter-out %_avx2.c %_avx512.c %_amx.c,$(LIB_SOURCES))
 endif
-HELPERS := $(basename $(notdir $(wildcard helpers/*.c)))
+HELPERS := $(basename $(notdir $(wildcard stages/helpers/*.c)))
 STAGES := $(basename $(notdir $(wildcard stages/*.c)))
 UNIT_TESTS := $(basename $(notdir $(wildcard tests/unit/*.c)))
 
@@ -93,7 +93,7 @@ $(BUILD)/stages/%: $(BUILD)/stages/%.c.o $(LIB)
 	$(CC) $(LDFLAGS) $< $(LIB) $(LDLIBS) -o $@
 
 # Programs that a stage runs as processes of their own.
-$(BUILD)/helpers/%: $(BUILD)/helpers/%.c.o $(LIB)
+$(BUILD)/helpers/%: $(BUILD)/stages/helpers/%.c.o $(LIB)
 	$(CC) $(LDFLAGS) $< $(LIB) $(LDLIBS) -o $@
 
 # libhdf5 and libcurl bring two dozen libraries: only programs that use them load those.
@@ -234,7 +234,7 @@ $(BUILD)/omp/libgomp.so.1:
 
 # --- habits -------------------------------------------------------------------------------------------------------------
 HEADERS := $(shell find pipeline -name '*.h')
-SOURCES := $(HEADERS) $(LIB_SOURCES) $(wildcard stages/*.[ch] helpers/*.c tests/unit/*.[ch] tests/tools/*.c tests/bench/*.[ch] tests/fuzz/*.[ch] tests/model/*.[ch])
+SOURCES := $(HEADERS) $(LIB_SOURCES) $(wildcard stages/*.[ch] stages/helpers/*.c tests/unit/*.[ch] tests/tools/*.c tests/bench/*.[ch] tests/fuzz/*.[ch] tests/model/*.[ch])
 # The compiler's flags without what only a build needs; banned.h also brings headers, which would hide a missing include.
 CHECK_FLAGS = $(filter-out -MMD -MP,$(subst -include core/banned.h,,$(CFLAGS)))
 GENERATED := $(BUILD)/generated/schema_sql.h $(BUILD)/generated/schema_2_sql.h $(BUILD)/generated/schema_3_sql.h $(BUILD)/generated/views_sql.h
@@ -315,6 +315,6 @@ check-avx512: $(MODEL_TESTS:%=$(MODEL)/%)
 clean:
 	rm -rf $(BUILD)
 
--include $(LIB_OBJECTS:.o=.d) $(STAGES:%=$(BUILD)/stages/%.c.d) $(HELPERS:%=$(BUILD)/helpers/%.c.d) $(UNIT_TESTS:%=$(BUILD)/tests/unit/%.c.d) $(TOOLS:$(BUILD)/tools/%=$(BUILD)/tests/tools/%.c.d) \
+-include $(LIB_OBJECTS:.o=.d) $(STAGES:%=$(BUILD)/stages/%.c.d) $(HELPERS:%=$(BUILD)/stages/helpers/%.c.d) $(UNIT_TESTS:%=$(BUILD)/tests/unit/%.c.d) $(TOOLS:$(BUILD)/tools/%=$(BUILD)/tests/tools/%.c.d) \
   $(patsubst %,$(BUILD)/%.d,$(BENCH_OURS) $(BENCH_COMPARE))
 .SECONDARY:

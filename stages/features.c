@@ -236,12 +236,10 @@ static enum status look_at_all(struct everything *all, struct trunk *trunk, stru
   return status ? status : look_at(all, trunk, NULL, &source, error);
 }
 
-// The disk must have room for all that is missing, or nothing is begun.
+// The disk must have room for all that is missing, or nothing is begun: neither calibration nor a set.
 static enum status check_all_fit(const struct everything *all, const struct trunk *trunk, struct error *error)
 {
-  size_t missing_sets = 0;
-  for (size_t i = 0; i < all->count; i++) missing_sets += !all->list[i].done;
-  return missing_sets > 1 ? materialise_check_room(trunk->stage, all->missing, row_bytes(trunk), error) : OK;
+  return all->missing ? materialise_check_room(trunk->stage, all->missing, row_bytes(trunk), error) : OK;
 }
 
 static enum status make_all(struct trunk *trunk, struct everything *all, struct error *error)
