@@ -297,13 +297,15 @@ c-objects: $(filter %.c.o,$(LIB_OBJECTS))
 # The kernels of the last table on any x86: compiled for AVX2, with the instructions that are missing as plain C, and
 # chosen by a table of kernels that takes every CPU for able.
 MODEL := $(BUILD)/model
-MODEL_OBJECTS := $(addprefix $(MODEL)/,fp32_avx512.o bf16_avx512.o bf16_amx.o select.o isa.o)
+MODEL_OBJECTS := $(addprefix $(MODEL)/,fp32_avx512.o bf16_avx512.o bf16_amx.o cpu.o isa.o)
 MODEL_TESTS := test_kernels test_ops test_separable test_gradients test_net test_net_stream test_torch_fixtures
 $(MODEL)/fp32_%.o $(MODEL)/bf16_%.o: CFLAGS += -Wno-psabi -O1 -ffp-contract=fast -mavx2 -mfma -include tests/model/avx512.h -include tests/model/amx.h
 $(MODEL)/%.o: pipeline/engine/kernels/%.c $(wildcard tests/model/*.h pipeline/engine/kernels/*.inc) $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -c $< -o $@
-$(MODEL)/select.o: CFLAGS += -D'__builtin_cpu_supports(x)=1'
+$(MODEL)/cpu.o: pipeline/core/cpu.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -D'__builtin_cpu_supports(x)=1' -c $< -o $@
 $(MODEL)/isa.o: tests/model/isa.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -c $< -o $@

@@ -2,36 +2,22 @@
 
 #include <stdbool.h>
 
+#include "core/cpu.h"
+
 extern const struct draw_kernels draw_generic;
 #ifdef __x86_64__
 extern const struct draw_kernels draw_avx2, draw_avx512;
-
-static bool has_avx2(void)
-{
-  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-}
-
-static bool has_avx512(void)
-{
-  return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-         __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
-}
 #endif
-
-static bool always(void)
-{
-  return true;
-}
 
 // From the plainest to the best.
 static const struct {
   const struct draw_kernels *table;
   bool (*runs_here)(void);
 } tables[] = {
-    {&draw_generic, always},
+    {&draw_generic, cpu_any},
 #ifdef __x86_64__
-    {&draw_avx2, has_avx2},
-    {&draw_avx512, has_avx512},
+    {&draw_avx2, cpu_avx2},
+    {&draw_avx512, cpu_avx512},
 #endif
 };
 

@@ -7,9 +7,8 @@
 #include "core/mem.h"
 #include "engine/net/net.h"
 #include "models/models.h"
-#include "store/tensorfile.h"
 
-#include "check.h"
+#include "torch_fixtures.h"
 
 enum { H = 40, W = 48, CLASSES = 5, IMAGES = 4, PIXELS = H * W * 3, FEATURES = 2 * 2 * (32 + 128) };
 
@@ -18,10 +17,7 @@ static struct tensorfile *fixtures;
 static int open_fixtures(void **state)
 {
   (void)state;
-  struct error error = {0};
-  if (!tensorfile_open(&fixtures, "tests/fixtures/resnet50.safetensors", &error)) return 0;
-  print_error("%s\n", error.text);
-  return -1;
+  return fixtures_open(&fixtures, "tests/fixtures/resnet50.safetensors");
 }
 
 static int close_fixtures(void **state)
@@ -33,34 +29,7 @@ static int close_fixtures(void **state)
 
 static const float *fixture(const char *name, size_t count)
 {
-  for (size_t i = 0; i < tensorfile_count(fixtures); i++) {
-    const struct tensor_info *info = tensorfile_info(fixtures, i);
-    if (strcmp(info->name, name) != 0) continue;
-    size_t elements = 1;
-    for (int k = 0; k < info->rank; k++) elements *= info->shape[k];
-    assert_int_equal(info->dtype, TENSOR_F32);
-    assert_int_equal(elements, count);
-    return tensorfile_data(fixtures, i);
-  }
-  fail_msg("the fixtures have no %s", name);
-  return NULL;
-}
-
-// |a - b| / |b|, Euclidean.
-static double distance(const float *a, const float *b, size_t count)
-{
-  double difference = 0, size = 0;
-  for (size_t i = 0; i < count; i++) {
-    double d = (double)a[i] - (double)b[i];
-    difference += d * d, size += (double)b[i] * (double)b[i];
-  }
-  return sqrt(difference) / sqrt(size);
-}
-
-static void assert_close(const char *name, const float *a, const float *b, size_t count, double tolerance)
-{
-  double d = distance(a, b, count);
-  if (!(d <= tolerance)) fail_msg("%s differs by %.3g of itself", name, d);
+  return fixtures_find(fixtures, name, count);
 }
 
 static double cosine(const float *a, const float *b, size_t count)

@@ -1,17 +1,13 @@
 // A small seed-cnn against what another framework computed for it: tests/fixtures/make_torch_fixtures.py.
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "engine/fit/optimizer.h"
 #include "engine/net/net.h"
 #include "models/seed_cnn.h"
-#include "store/tensorfile.h"
 
-#include <cmocka.h> // last: it has a macro called fail
+#include "torch_fixtures.h"
 
 enum { H = 11, W = 12, CLASSES = 5, IMAGES = 4, PIXELS = H * W * 3 };
 
@@ -20,10 +16,7 @@ static struct tensorfile *fixtures;
 static int open_fixtures(void **state)
 {
   (void)state;
-  struct error error = {0};
-  if (!tensorfile_open(&fixtures, "tests/fixtures/seed_cnn.safetensors", &error)) return 0;
-  print_error("%s\n", error.text);
-  return -1;
+  return fixtures_open(&fixtures, "tests/fixtures/seed_cnn.safetensors");
 }
 
 static int close_fixtures(void **state)
@@ -35,29 +28,7 @@ static int close_fixtures(void **state)
 
 static const float *fixture(const char *name, size_t count)
 {
-  for (size_t i = 0; i < tensorfile_count(fixtures); i++) {
-    const struct tensor_info *info = tensorfile_info(fixtures, i);
-    if (strcmp(info->name, name) != 0) continue;
-    size_t elements = 1;
-    for (int k = 0; k < info->rank; k++) elements *= info->shape[k];
-    assert_int_equal(info->dtype, TENSOR_F32);
-    assert_int_equal(elements, count);
-    return tensorfile_data(fixtures, i);
-  }
-  fail_msg("the fixtures have no %s", name);
-  return NULL;
-}
-
-// |a - b| / |b|, Euclidean.
-static void assert_close(const char *name, const float *a, const float *b, size_t count, double tolerance)
-{
-  double difference = 0, size = 0;
-  for (size_t i = 0; i < count; i++) {
-    double d = (double)a[i] - (double)b[i];
-    difference += d * d, size += (double)b[i] * (double)b[i];
-  }
-  if (!(sqrt(difference) <= tolerance * sqrt(size)))
-    fail_msg("%s differs by %.3g of %.3g", name, sqrt(difference), sqrt(size));
+  return fixtures_find(fixtures, name, count);
 }
 
 // The formulas of make_torch_fixtures.py.

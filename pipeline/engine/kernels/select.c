@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "core/cpu.h"
 #include "engine/kernels/amx.h"
 #include "engine/kernels/kernels.h"
 
@@ -7,42 +8,21 @@ extern const struct kernels kernels_fp32_generic;
 #ifdef __x86_64__
 extern const struct kernels kernels_fp32_avx2, kernels_fp32_avx512, kernels_bf16_avx512, kernels_bf16_amx;
 
-static bool has_avx2(void)
-{
-  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-}
-
-static bool has_avx512(void)
-{
-  return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-         __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
-}
-
-static bool has_avx512_bf16(void)
-{
-  return has_avx512() && __builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512vbmi2");
-}
-
 static bool has_amx(void)
 {
-  return has_avx512_bf16() && amx_usable();
+  return cpu_avx512_bf16() && amx_usable();
 }
 #endif
-
-static bool always(void)
-{
-  return true;
-}
 
 // From the plainest to the best: a later entry is preferred.
 static const struct {
   const struct kernels *table;
   bool (*runs_here)(void);
 } tables[] = {
-    {&kernels_fp32_generic, always},
+    {&kernels_fp32_generic, cpu_any},
 #ifdef __x86_64__
-    {&kernels_fp32_avx2, has_avx2},          {&kernels_fp32_avx512, has_avx512},
-    {&kernels_bf16_avx512, has_avx512_bf16}, {&kernels_bf16_amx, has_amx},
+    {&kernels_fp32_avx2, cpu_avx2},          {&kernels_fp32_avx512, cpu_avx512},
+    {&kernels_bf16_avx512, cpu_avx512_bf16}, {&kernels_bf16_amx, has_amx},
 #endif
 };
 

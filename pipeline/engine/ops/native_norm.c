@@ -122,11 +122,7 @@ static void norm_after(const struct op *op, const struct op_run *run)
 static void norm_batch_gradient(const struct op *op, const struct op_batch *batch,
                                 float *const gradients[OP_PARAMETERS])
 {
-  const struct norm_op *norm = (const struct norm_op *)op;
-  for (size_t c = 0; batch->part == 0 && c < norm->channels; c++) {
-    gradients[0][c] = (float)norm->state.sum_dy_x[c];
-    gradients[1][c] = (float)norm->state.sum_dy[c];
-  }
+  if (batch->part == 0) norm_state_gradients(&((const struct norm_op *)op)->state, gradients[0], gradients[1]);
 }
 
 static void norm_settle(const struct op *op, float *const values[OP_PARAMETERS])

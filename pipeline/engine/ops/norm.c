@@ -71,6 +71,14 @@ void norm_state_backward(const struct norm_state *state, size_t n)
     }
 }
 
+void norm_state_gradients(const struct norm_state *state, float *gamma, float *beta)
+{
+  for (size_t c = 0; c < state->channels; c++) {
+    gamma[c] = (float)state->sum_dy_x[c];
+    beta[c] = (float)state->sum_dy[c];
+  }
+}
+
 void norm_state_settle(const struct norm_state *state, float momentum, float *moving_mean, float *moving_variance)
 {
   double kept = (double)momentum;

@@ -23,6 +23,9 @@ size_t norm_state_bytes(const struct norm_state *state);
 void norm_state_forward(const struct norm_state *state, size_t n);
 void norm_state_backward(const struct norm_state *state, size_t n);
 
+// Those of gamma and beta, after norm_state_backward.
+void norm_state_gradients(const struct norm_state *state, float *gamma, float *beta);
+
 // moving * momentum + batch * (1 - momentum), for mean and variance.
 void norm_state_settle(const struct norm_state *state, float momentum, float *moving_mean, float *moving_variance);
 
