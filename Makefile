@@ -94,6 +94,7 @@ $(BUILD)/stages/%: $(BUILD)/stages/%.c.o $(LIB)
 
 # Programs that a stage runs as processes of their own.
 $(BUILD)/helpers/%: $(BUILD)/stages/helpers/%.c.o $(LIB)
+	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) $< $(LIB) $(LDLIBS) -o $@
 
 # libhdf5 and libcurl bring two dozen libraries: only programs that use them load those.

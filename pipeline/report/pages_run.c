@@ -178,29 +178,56 @@ static void summary_comparison(struct page *page, const struct report *report, d
   query_close(query);
 }
 
+// A section's settings that differ, beside its name, in lines from `y` down. Returns the next line's y.
+static double settings_section(struct page *page, const char *name, const char *text, double y)
+{
+  enum { CHARACTERS = 84 };
+  static const double lowest = 0.1; // the queries are below
+  if (!*text || y < lowest) return y;
+  page_words(page, GREY, 0.03, y, "%s", name);
+  for (; *text && y - line >= lowest; y -= line) {
+    size_t length = text_line(text, CHARACTERS);
+    page_words(page, BODY, 0.1, y, "%.*s", (int)length, text);
+    text += length;
+    while (*text == ' ') text++;
+  }
+  if (!*text) return y;
+  page_words(page, GREY, 0.1, y, "and more: view run_settings");
+  return y - line;
+}
+
 static void summary_settings(struct page *page, const struct config *config, double y)
 {
+  enum { VALUE_CHARACTERS = 36 };
   struct config *defaults = NULL;
+  char section[32] = "", text[4096] = "";
+  size_t used = 0;
   page_words(page, HEAD, 0.03, y, "Settings other than the defaults");
+  y -= line;
   if (!config || config_load(&defaults, NULL, NULL, 0, NULL) != OK) {
-    page_words(page, GREY, 0.03, y - line, "The run's configuration is of another version of this program.");
+    page_words(page, GREY, 0.03, y, "The run's configuration is of another version of this program.");
     return;
   }
-  int shown = 0;
   for (size_t i = 0; i < config_key_count; i++) {
+    const char *key = config_keys[i].name, *dot = strchr(key, '.');
     char ours[512], fallback[512], clipped[160];
-    config_value_text(config, config_keys[i].name, ours, sizeof ours);
-    config_value_text(defaults, config_keys[i].name, fallback, sizeof fallback);
-    if (strcmp(ours, fallback) == 0 || strcmp(config_keys[i].name, "name") == 0) continue;
-    int row = shown / 2;
-    double x = 0.03 + 0.285 * (shown % 2), at = y - line * (1 + row);
-    if (at < 0.11) break;
-    text_clip(clipped, sizeof clipped, ours, 24, 1);
-    page_words(page, GREY, x, at, "%s", config_keys[i].name);
-    page_words(page, BODY, x + 0.13, at, "%s", clipped);
-    shown++;
+    int length = (int)(dot ? (size_t)(dot - key) : strlen(key));
+    config_value_text(config, key, ours, sizeof ours);
+    config_value_text(defaults, key, fallback, sizeof fallback);
+    if (strcmp(ours, fallback) == 0 || strcmp(key, "name") == 0) continue;
+    if (strncmp(section, key, (size_t)length) != 0 || section[length]) {
+      y = settings_section(page, section, text, y);
+      snprintf(section, sizeof section, "%.*s", length, key);
+      used = 0;
+    }
+    text_clip(clipped, sizeof clipped, ours, VALUE_CHARACTERS, 1);
+    int more = snprintf(text + used, sizeof text - used, "%s%s%s%s", used ? ",  " : "", dot ? dot + 1 : "",
+                        dot ? " " : "", clipped);
+    used += (size_t)more < sizeof text - used ? (size_t)more : 0; // what does not fit is left out whole
+    text[used] = '\0';
   }
-  if (!shown) page_words(page, GREY, 0.03, y - line, "None.");
+  settings_section(page, section, text, y);
+  if (!*section) page_words(page, GREY, 0.03, y, "None.");
   config_free(defaults);
 }
 
