@@ -34,6 +34,15 @@ pages() { pdfinfo "$1" | awk '/^Pages:/ { print $2 }'; }
   echo "$text" | tr -s ' →' ' ' | grep -q "$first"
 }
 
+@test "report: the first page has all settings of the run, also of a long configuration" {
+  manifest
+  { cat configs/cnn-augmented.yaml && echo 'report: {samples: 23}'; } >"$work/long.yaml" # with the last key that there is
+  sqlite3 "$work/manifest.db" "UPDATE run SET config = CAST(readfile('$work/long.yaml') AS TEXT)"
+  "$report" --manifest "$work/manifest.db" --run cnn --quiet
+  text="$(pdftotext -f 1 -l 1 -layout "$work/runs/cnn/report.pdf" - | tr -s ' \n' ' ')"
+  [[ "$text" == *"augment mode online, rotate "*", erase "*"train epochs "*"report samples 23"* ]]
+}
+
 @test "report: a second time it is up to date, --force and a lost file draw it again" {
   manifest
   "$report" --manifest "$work/manifest.db" --run cnn --quiet
