@@ -1,5 +1,5 @@
 // What the CPU that runs this has, by which a table of kernels is chosen: programs are compiled for any CPU of their
-// architecture. All are false on another architecture than x86-64.
+// architecture. All but the first are false on another architecture than x86-64.
 #ifndef CORE_CPU_H
 #define CORE_CPU_H
 
