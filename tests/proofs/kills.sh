@@ -17,22 +17,30 @@ cd "$(dirname "$0")/../.." || exit 2
 build=${BUILD:-build} kills=${KILLS:-200} every=${EVERY:-1}
 RANDOM=${SEED:-1}
 calls=write,pwrite64,writev,fsync,fdatasync,rename,renameat,renameat2,ftruncate,fallocate,unlink,unlinkat,linkat,mkdirat
-stages='synth ingest split resize augment train evaluate report'
-only=${ONLY:-$stages}
+trained='synth ingest split resize augment train evaluate report'
+frozen='weights features'
+only=${ONLY:-$trained $frozen}
 base=$(mktemp -d) || exit 2
 # Each trial uses the same folder, so that no path differs.
 work=$base/work
 trap 'rm -rf "$base"' EXIT
 
-cat >"$base/proof.yaml" <<EOF
+# A network that is trained, from folders and renders to its report; and what goes before training where a trunk is frozen, on
+# bytes, so that what was calibrated is kept as well.
+cat >"$base/trained.yaml" <<EOF
 dataset: {train: ["$base/data"]}
 synth: {per_class: 1, size: 32}
 split: {method: random, val: 0.25}
 augment: {mode: copies, copies: 1, rotate: 5}
 train: {epochs: 2, batch: 16, lr: 0.001}
 EOF
-
-options=(--manifest "$work/manifest.db" --config "$base/proof.yaml" --threads 1 --quiet)
+cat >"$base/frozen.yaml" <<EOF
+dataset: {train: ["$base/few"]}
+split: {method: random, val: 0.25}
+resize: {size: 224}
+model: {name: resnet50, weights: ["$base/weights.h5"]}
+features: {precision: int8, calibrate: 4, least_cosine: 0.5}
+EOF
 
 stage() { # NAME [COMMAND BEFORE IT...]
   "${@:2}" "$build/stages/$1" "${options[@]}"
@@ -53,7 +61,7 @@ state() {
     ask "SELECT $columns FROM $table" | sort
   done
   (cd "$work" && find . -type f ! -name 'manifest.db*' ! -name '.lock-*' | sort)
-  (cd "$work" && find tensors synth -type f -print0 2>/dev/null | sort -z | xargs -0 -r sha256sum)
+  (cd "$work" && find tensors synth weights -type f -print0 2>/dev/null | sort -z | xargs -0 -r sha256sum)
 }
 
 is_whole() {
@@ -108,20 +116,32 @@ at_random() { # STAGE
   done
 }
 
-"$build/tools/make_dataset" "$base/data" --per-class 4 --size 32 || exit 2
-mkdir "$base/before"
-for name in $stages; do
-  at_calls=0 at_moments=0
-  before
-  stage "$name" >"$base/messages" 2>&1 || stop "$name fails undisturbed"
-  state >"$base/wanted"
-  rm -rf "$base/after" && cp -a "$work" "$base/after"
-  case " $only " in
-  *" $name "*) ;;
-  *) rm -rf "$base/before" && mv "$base/after" "$base/before" && continue ;;
-  esac
-  [ "$every" -eq 0 ] || at_every_call "$name"
-  [ "$kills" -eq 0 ] || at_random "$name"
-  echo "$name: killed at $at_calls system calls and $at_moments moments; always the same state afterwards"
-  rm -rf "$base/before" && mv "$base/after" "$base/before"
-done
+# Runs stages in their order, and kills those that are wanted, each beginning in the state that the one before it left.
+chain() { # CONFIG STAGE...
+  local name
+  options=(--manifest "$work/manifest.db" --config "$base/$1.yaml" --threads 1 --quiet)
+  rm -rf "$base/before" && mkdir "$base/before"
+  for name in "${@:2}"; do
+    at_calls=0 at_moments=0
+    before
+    stage "$name" >"$base/messages" 2>&1 || stop "$name fails undisturbed"
+    state >"$base/wanted"
+    rm -rf "$base/after" && cp -a "$work" "$base/after"
+    case " $only " in
+    *" $name "*)
+      [ "$every" -eq 0 ] || at_every_call "$name"
+      [ "$kills" -eq 0 ] || at_random "$name"
+      echo "$name: killed at $at_calls system calls and $at_moments moments; always the same state afterwards"
+      ;;
+    esac
+    rm -rf "$base/before" && mv "$base/after" "$base/before"
+  done
+}
+
+"$build/tools/make_dataset" "$base/data" --per-class 4 --size 32 &&
+  "$build/tools/make_dataset" "$base/few" --classes 2 --per-class 8 --size 48 &&
+  "$build/tools/make_weights" "$base/weights.h5" || exit 2
+chain trained $trained
+only=" $only "
+for name in $trained; do only=${only/ $name / }; done # killed above: in the other chain they only prepare
+chain frozen ingest split resize $frozen
