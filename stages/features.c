@@ -97,8 +97,7 @@ static enum status open_net(struct trunk *trunk, struct error *error)
 static enum status open_trunk(struct trunk *trunk, struct error *error)
 {
   if (trunk->net) return OK;
-  enum status status = settings_features_int8(stage_config(trunk->stage)) ? calibration_make(trunk->stage, error) : OK;
-  if (!status) status = open_net(trunk, error);
+  enum status status = open_net(trunk, error);
   if (!status) status = mem_aligned((void **)&trunk->floats, BLOCK * trunk->values, sizeof(float), "features", error);
   if (!status) status = mem_aligned((void **)&trunk->rows, BLOCK, row_bytes(trunk), "features", error);
   return status;
@@ -252,6 +251,7 @@ static enum status make_all(struct trunk *trunk, struct everything *all, struct 
   if (!status) status = count_values(trunk, error);
   if (!status) status = look_at_all(all, trunk, error);
   if (!status) status = check_all_fit(all, trunk, error);
+  if (!status && settings_features_int8(stage_config(stage))) status = calibration_make(stage, error);
   for (size_t i = 0; !status && i < all->count; i++) {
     struct images *images = &all->list[i];
     rows += images->features.rows;

@@ -172,9 +172,19 @@ static enum status keep(struct calibrating *c, struct stage_key *key, struct cal
   return status;
 }
 
+// Also of a row that was found: the limit may have been raised since.
+static enum status check_cosine(const struct calibration_row *row, const struct config *config, struct error *error)
+{
+  const double least = config_real(config, "features.least_cosine");
+  if (row->cosine_mean >= least) return OK;
+  return fail(error, FAILED,
+              "features in int8 have a cosine of %.4f to those in fp32, features.least_cosine is %g: raise"
+              " features.calibrate, or use features.precision auto",
+              row->cosine_mean, least);
+}
+
 static enum status calibrate(struct calibrating *c, struct stage_key *key, struct error *error)
 {
-  const double least = config_real(stage_config(c->stage), "features.least_cosine");
   enum status status = open_images(c, error);
   if (!status) stage_say(c->stage, "features: int8: what bytes stand for, from %zu training images", c->images);
   if (!status) status = in_numbers(c, error);
@@ -183,12 +193,8 @@ static enum status calibrate(struct calibrating *c, struct stage_key *key, struc
   struct calibration_row row = compare(c);
   stage_say(c->stage, "features: int8: cosine to fp32 %.4f, at least %.4f, of %zu other images", row.cosine_mean,
             row.cosine_least, c->judges);
-  if (row.cosine_mean < least)
-    return fail(error, FAILED,
-                "features in int8 have a cosine of %.4f to those in fp32, features.least_cosine is %g: raise"
-                " features.calibrate, or use features.precision auto",
-                row.cosine_mean, least);
-  return keep(c, key, &row, error);
+  status = check_cosine(&row, stage_config(c->stage), error);
+  return status ? status : keep(c, key, &row, error);
 }
 
 enum status calibration_make(struct stage *stage, struct error *error)
@@ -199,7 +205,7 @@ enum status calibration_make(struct stage *stage, struct error *error)
   bool found = false;
   enum status status = calibration_key(&key, stage_db(stage), stage_config(stage), error);
   if (!status) status = calibration_find(stage_db(stage), stage_key_digest(key), &row, &found, error);
-  if (!status && !found) status = calibrate(&calibrating, key, error);
+  if (!status) status = found ? check_cosine(&row, stage_config(stage), error) : calibrate(&calibrating, key, error);
   release(&calibrating);
   stage_key_free(key);
   return status;

@@ -6,7 +6,7 @@
 #include "stage/stage.h"
 
 // Makes what the stage's configuration asks for, unless it is there. FAILED where features on bytes agree less with
-// those in fp32 than features.least_cosine: nothing is kept then.
+// those in fp32 than features.least_cosine: nothing is kept then; also where it is there, and the limit was raised.
 enum status calibration_make(struct stage *stage, struct error *error);
 
 #endif

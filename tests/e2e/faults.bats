@@ -18,6 +18,6 @@ setup() {
     env CMOCKA_MESSAGE_OUTPUT=TAP "$build/tests/test_tensorfile"
   [ "$status" -ne 0 ]
   [[ $output == *'not ok 1 - test_round_trip'* ]]
-  [[ $output == *'ok 2 - '* ]]
+  [[ $output == *$'\nok 2 - '* ]]
   [ "$(grep -c 'fsync.*INJECTED' "$BATS_TEST_TMPDIR/trace")" -eq 1 ]
 }

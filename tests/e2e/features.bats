@@ -217,6 +217,9 @@ contents() {
   run -2 at "$WORK" features --set features.precision=int4
   has "auto or int8"
   at "$WORK" features --quiet "${bytes[@]}"
+  # The limit holds for what is there already, too.
+  run -1 at "$WORK" features "${bytes[@]}" --set features.least_cosine=1
+  has "features.least_cosine is 1"
   at "$WORK" train --quiet "${bytes[@]}"
   ask "UPDATE calibration_range SET range = 9e999 WHERE layer = 'conv2_block1_1_conv'"
   run -1 at "$WORK" evaluate "${bytes[@]}" --data "$BATS_FILE_TMPDIR/other"

@@ -95,7 +95,7 @@ parts() {
 @test "a dataset that ingest did not accept is not split" {
   mkdir "$DATA/E"
   : > "$DATA/E/E1.png"
-  ! ingest
+  run ! ingest
   split 1
   has "run build/stages/ingest again"
 }

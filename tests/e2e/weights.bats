@@ -78,7 +78,10 @@ serve() {
   rm -f "$T/log" "$T/port"
   "$BUILD/tools/serve_file" "$1" "$T/log" "${@:2}" >"$T/port" 3>&- &
   SERVER=$!
-  while [ ! -s "$T/port" ]; do sleep 0.01; done
+  while [ ! -s "$T/port" ]; do
+    kill -0 "$SERVER"
+    sleep 0.01
+  done
   URL=http://127.0.0.1:$(cat "$T/port")/
 }
 

@@ -219,7 +219,7 @@ static void bombs_are_refused_at_once(void **state)
 {
   struct fixture *f = *state;
   struct timespec before, after;
-  clock_gettime(CLOCK_MONOTONIC, &before);
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &before);
   refuse_patched(f, 5, (const uint8_t[]){0xFF, 0xDC, 0xFF, 0xDC}, 4, "too-large: 65500 x 65500 pixels");
   refuse_patched(f, 5, (const uint8_t[]){0x3F, 0xFF, 0x3F, 0xFF}, 4, "too-large: 16383 x 16383 pixels");
   refuse_patched(f, 5, (const uint8_t[]){0x1F, 0xFF, 0x1F, 0xFF}, 4, "truncated: 8191 x 8191 pixels cannot be in");
@@ -233,7 +233,7 @@ static void bombs_are_refused_at_once(void **state)
   assert_refused(f, bytes, size, "too-large: 2147483647 x 2147483647 pixels");
   free(bytes);
   image_release(&image);
-  clock_gettime(CLOCK_MONOTONIC, &after);
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &after);
   double seconds = (double)(after.tv_sec - before.tv_sec) + 1e-9 * (double)(after.tv_nsec - before.tv_nsec);
   assert_true(seconds < 0.25); // five of them
   assert_true(f->image.capacity < 1 << 20);
