@@ -38,6 +38,13 @@ static void say_scan(struct folder *folder)
     stage_warn(folder->stage, "%llu files beside the class folders are skipped", (unsigned long long)scan->loose);
 }
 
+static void say_moved(struct folder *folder, const char *from)
+{
+  char shown[2 * PATH_LIMIT];
+  utf8_show(shown, sizeof shown, from);
+  stage_say(folder->stage, "ingest: dataset %s was moved here from %s", folder->dataset.name, shown);
+}
+
 // The first reason that holds.
 static void find_why(struct folder *folder)
 {
@@ -95,11 +102,14 @@ static enum status look(struct folder *out, struct stage *stage, scanner *scan, 
 {
   struct db *db = stage_db(stage);
   bool same = false;
+  char from[PATH_LIMIT];
   *out = (struct folder){.stage = stage};
   snprintf(out->root, sizeof out->root, "%s", root);
   enum status status = scan(&out->scan, out->root, error);
   if (!status) status = list_files(out, error);
+  if (!status) status = dataset_move(db, out->root, out->files, out->scan.count, from, error);
   if (!status) status = dataset_open(db, out->root, &out->dataset, error);
+  if (!status && from[0]) say_moved(out, from);
   if (!status) status = images_changes(db, out->dataset.id, out->files, out->scan.count, &out->changes, error);
   if (!status)
     status = dataset_has_classes(db, out->dataset.id, out->scan.classes, out->scan.class_count, &same, error);

@@ -119,6 +119,25 @@ static enum status read_dataset(struct dataset_found *out, struct query *query, 
   return fail(error, BAD_DATA, "the scan of dataset %s did not finish: run build/stages/ingest again", out->name);
 }
 
+// Whether splits or resized images of another dataset were made of the same content: the keys that they have are not
+// this one's.
+static const char used_by_another[] =
+    "SELECT EXISTS (SELECT * FROM tensor_set WHERE kind = 'resized' AND dataset <> ?1"
+    "               AND json_extract(parameters, '$.\"dataset content\"') = ?2)"
+    " OR EXISTS (SELECT * FROM split s JOIN split_dataset d ON d.split = s.id WHERE d.dataset <> ?1 AND json_extract("
+    "            s.parameters, '$.\"dataset content' || iif(d.ordinal, ' ' || (d.ordinal + 1), '') || '\"') = ?2)";
+
+static enum status find_content(struct dataset_found *out, struct db *db, struct error *error)
+{
+  int64_t another = 0;
+  enum status status = db_integer(db, &another, NULL, error, used_by_another, "it", out->id, out->fingerprint);
+  if (another)
+    snprintf(out->content, sizeof out->content, "%s of %lld", out->fingerprint, (long long)out->id);
+  else
+    snprintf(out->content, sizeof out->content, "%s", out->fingerprint);
+  return status;
+}
+
 static enum status dataset_of_root(struct dataset_found *out, struct db *db, const char *root, struct error *error)
 {
   struct query *query = NULL;
@@ -128,6 +147,7 @@ static enum status dataset_of_root(struct dataset_found *out, struct db *db, con
   if (!status) status = query_bind(query, error, "b", root, strlen(root));
   if (!status) status = read_dataset(out, query, &found, error);
   query_close(query);
+  if (!status && found) status = find_content(out, db, error);
   if (status || found) return status;
   return fail(error, BAD_DATA, "%s does not know the dataset %s yet: run build/stages/ingest first", db_path(db), root);
 }
@@ -140,6 +160,7 @@ enum status dataset_of(struct dataset_found *out, struct db *db, int64_t id, str
   if (!status) status = query_bind(query, error, "i", id);
   if (!status) status = read_dataset(out, query, &found, error);
   query_close(query);
+  if (!status && found) status = find_content(out, db, error);
   if (status || found) return status;
   return fail(error, BAD_DATA, "%s has no dataset %lld", db_path(db), (long long)id);
 }

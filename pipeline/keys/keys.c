@@ -67,7 +67,7 @@ enum status split_key(struct stage_key **out, struct db *db, const struct config
   for (size_t i = 0; !status && i < datasets.count; i++) {
     char name[64];
     numbered(name, "dataset content", i);
-    status = stage_key_add(key, name, datasets.list[i].fingerprint, error);
+    status = stage_key_add(key, name, datasets.list[i].content, error);
   }
   if (!status) status = key_add_section(key, "split.", not_read, config, error);
   if (!status && not_read != of_draws) status = stage_key_add_config(key, config, "seed", error);
@@ -79,7 +79,7 @@ enum status resized_key(struct stage_key **out, const struct dataset_found *data
 {
   struct stage_key *key = NULL;
   enum status status = stage_key_new(&key, RESIZED_CODE, error);
-  if (!status) status = stage_key_add(key, "dataset content", dataset->fingerprint, error);
+  if (!status) status = stage_key_add(key, "dataset content", dataset->content, error);
   if (!status) status = key_add_section(key, "resize.", NULL, config, error);
   return key_hand_over(out, key, status, error);
 }

@@ -48,6 +48,9 @@ enum { DATASETS_LIMIT = 64, SUBJECT_LIMIT = 1024 };
 struct dataset_found {
   int64_t id;
   char fingerprint[DIGEST_TEXT];
+  // What keys count: the fingerprint; and where splits or tensors of another dataset with the same images are in the
+  // manifest, which are its rows' and would go with them, also whose it is.
+  char content[DIGEST_TEXT + 32];
   char name[256];
   uint64_t images; // usable ones
 };

@@ -1,5 +1,6 @@
 // Datasets, their classes and their images in the manifest.
 //
+//   dataset_move        a folder that was moved keeps its row
 //   dataset_open        the row of a folder; made where it is new
 //   images_changes      what differs between the folder and the rows; nothing: the dataset is up to date
 //   dataset_begin       one transaction: classes, vanished images; the fingerprint is gone until
@@ -17,6 +18,7 @@
 #include <stdint.h>
 
 #include "core/digest.h"
+#include "core/files.h"
 #include "store/db.h"
 
 struct dataset_row {
@@ -45,6 +47,12 @@ struct image_row {
   float brightness, sharpness;
   char sha256[DIGEST_TEXT]; // "" where the bytes could not be read
 };
+
+// Where no dataset has the folder `root` (absolute), and the folder of one is gone that had files of the same paths and
+// sizes, it was moved: its row gets the new root. `from` is the old one then, else "". That the files hold the same is
+// for images_changes to find out: another time or inode makes it read them again.
+enum status dataset_move(struct db *db, const char *root, const struct image_file *files, size_t count,
+                         char from[PATH_LIMIT], struct error *error);
 
 // The dataset of the folder `root` (absolute). A new one is named after the folder, made unique by "-2",
 // "-3", ...

@@ -81,13 +81,10 @@ static enum status find_why(struct outside *test, struct db *db, const struct ru
 static enum status complete(struct outside *test, struct stage *stage, const struct run_found *run,
                             const struct tensor_set *set, struct error *error)
 {
-  struct db *db = stage_db(stage);
-  enum status status = OK;
-  // A folder that was moved: the images are those of its earlier row.
-  if (set->dataset != test->dataset.id) status = dataset_of(&test->dataset, db, set->dataset, error);
+  const struct dataset_found dataset = test->dataset;
   test->tensor_set = set->id;
-  snprintf(test->part, sizeof test->part, OUTSIDE_PREFIX "%s", test->dataset.name);
-  return status ? status : find_why(test, db, run, error);
+  snprintf(test->part, sizeof test->part, OUTSIDE_PREFIX "%s", dataset.name);
+  return find_why(test, stage_db(stage), run, error);
 }
 
 enum status outside_of_config(struct outside_tests *out, struct stage *stage, const struct run_found *run,

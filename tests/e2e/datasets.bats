@@ -129,6 +129,42 @@ prepare() { for stage in ingest split resize; do at $stage --quiet "$@"; done >/
   has "one and copy hold the same images"
 }
 
+@test "a folder that was moved keeps its dataset, its splits and its runs" {
+  cp -r "$ONE" "$BATS_TEST_TMPDIR/here"
+  all() { for stage in ingest split resize train evaluate; do at $stage --set "dataset.train=$BATS_TEST_TMPDIR/$1" --set train.epochs=1 "${@:2}"; done; }
+  all here --quiet >/dev/null
+  mv "$BATS_TEST_TMPDIR/here" "$BATS_TEST_TMPDIR/there"
+  run -0 all there
+  has "dataset here was moved here from $BATS_TEST_TMPDIR/here"
+  [ "$(grep -c "up to date" <<<"$output")" -eq 5 ]
+  [ "$(ask "SELECT count(*), root = CAST('$BATS_TEST_TMPDIR/there' AS BLOB) FROM dataset")" = "1|1" ]
+  # Another split of it finds its resized images.
+  run -0 all there --set seed=1
+  has "run exp-2"
+  # Other times, the same bytes: they are read again, and nothing else is made.
+  cp -r "$BATS_TEST_TMPDIR/there" "$BATS_TEST_TMPDIR/elsewhere"
+  rm -r "$BATS_TEST_TMPDIR/there"
+  run -0 all elsewhere
+  has "40 files are new or changed"
+  [ "$(grep -c "up to date" <<<"$output")" -eq 4 ]
+  [ "$(ask "SELECT count(*) FROM dataset")" -eq 1 ]
+}
+
+@test "a copy of a folder has splits and images of its own, whatever becomes of the first" {
+  cp -r "$ONE" "$BATS_TEST_TMPDIR/first"
+  cp -r "$ONE" "$BATS_TEST_TMPDIR/second"
+  all() { for stage in ingest split resize train; do at $stage --quiet --set "dataset.train=$BATS_TEST_TMPDIR/$1" --set train.epochs=1; done; }
+  all first >/dev/null
+  rm "$BATS_TEST_TMPDIR/first/B/B1.jpg"
+  at ingest --quiet --set "dataset.train=$BATS_TEST_TMPDIR/first"
+  all second >/dev/null
+  [ "$(ask "SELECT count(*), count(DISTINCT weights_sha256) FROM run")" = "2|1" ]
+  [ "$(ask "SELECT count(*), sum(i.status = 'ok') FROM split_image s JOIN image i ON i.id = s.image JOIN run r ON r.split = s.split
+            JOIN dataset d ON d.id = i.dataset WHERE r.name = 'exp-2' AND d.name = 'second'")" = "40|40" ]
+  run -0 at train --set "dataset.train=$BATS_TEST_TMPDIR/second" --set train.epochs=1
+  has "up to date"
+}
+
 @test "fine-tuning starts from another run's best weights, and from a checkpoint of the same model and classes" {
   prepare
   at train --quiet --set name=pre >/dev/null
