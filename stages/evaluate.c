@@ -328,24 +328,49 @@ static enum status judge_all(struct evaluation *evaluation, struct error *error)
   return status;
 }
 
+// The run's own, whatever became of its folders.
+static enum status find_split(struct evaluation *evaluation, struct error *error)
+{
+  const struct run_found *run = &evaluation->run;
+  struct db *db = stage_db(evaluation->stage);
+  bool found = false;
+  enum status status = split_find(db, NULL, run->split, &evaluation->split, &found, error);
+  if (status || found) return status;
+  return fail(error, BAD_DATA, "%s: run %s has no split", db_path(db), run->name);
+}
+
+// The images of the parts, which are found by what the folders hold now: that must be what the run was trained on.
+static enum status find_seen(struct evaluation *evaluation, struct error *error)
+{
+  const struct config *config = evaluation->config;
+  struct db *db = stage_db(evaluation->stage);
+  struct split_found now = {.id = 0};
+  struct error why = {0};
+  enum status status = split_wanted(&now, db, config, &why);
+  if (status || now.id != evaluation->run.split)
+    return fail(error, BAD_DATA,
+                "the images that run %s was trained on are not those of today%s%s; its figures stay as they are, and "
+                "--data judges other folders",
+                evaluation->run.name, status ? ": " : "", why.text);
+  return features_used(config) ? features_wanted(&evaluation->seen, false, db, config, error)
+                               : resized_wanted(&evaluation->seen, db, config, error);
+}
+
 // The parts of the run's split and the tests of the configuration.
 static enum status find_all(struct evaluation *evaluation, struct stage_key **key, struct error *error)
 {
   struct stage *stage = evaluation->stage;
   bool own_tests = config_is_set(stage_config(stage), "dataset.test");
   const struct config *tests = own_tests ? stage_config(stage) : evaluation->config;
-  enum status status = split_wanted(&evaluation->split, stage_db(stage), evaluation->config, error);
-  if (!status && features_used(evaluation->config))
-    status = features_wanted(&evaluation->seen, false, stage_db(stage), evaluation->config, error);
-  else if (!status)
-    status = resized_wanted(&evaluation->seen, stage_db(stage), evaluation->config, error);
+  enum status status = find_split(evaluation, error);
   if (!status) choose_parts(evaluation);
   if (!status)
     status = outside_of_config(evaluation->outside, stage, &evaluation->run, tests, evaluation->config, error);
   if (!status && !evaluation->part_count && !evaluation->outside->count)
     return fail(error, BAD_DATA, "no part of evaluate.parts has images: set split.val or split.test above 0");
   if (!status) status = make_key(evaluation, key, error);
-  return status ? status : look_at_parts(evaluation, *key, error);
+  if (!status) status = look_at_parts(evaluation, *key, error);
+  return status || evaluation->parts_done ? status : find_seen(evaluation, error);
 }
 
 // --data: one folder, and nothing of the split.

@@ -76,6 +76,17 @@ static enum status count_values(struct trunk *trunk, struct error *error)
   return status;
 }
 
+// Of features.precision int8: calibration_make made them.
+static enum status ranges_wanted(float **out, const struct trunk *trunk, struct error *error)
+{
+  struct db *db = stage_db(trunk->stage);
+  struct stage_key *key = NULL;
+  enum status status = calibration_key(&key, db, stage_config(trunk->stage), error);
+  if (!status) status = network_ranges(out, trunk->net, db, stage_key_digest(key), error);
+  stage_key_free(key);
+  return status;
+}
+
 static enum status open_net(struct trunk *trunk, struct error *error)
 {
   struct stage *stage = trunk->stage;
@@ -85,7 +96,7 @@ static enum status open_net(struct trunk *trunk, struct error *error)
   float *ranges = NULL;
   enum status status = settings_precision(config, &precision, error);
   if (!status) status = trunk_build(&trunk->net, config, error);
-  if (!status) status = network_ranges(&ranges, trunk->net, stage_db(stage), config, error);
+  if (!status && settings_features_int8(config)) status = ranges_wanted(&ranges, trunk, error);
   if (!status) status = trunk_start(trunk->net, stage, precision, ranges, source, error);
   if (!status)
     stage_say(stage, "features: %s on %d threads (%s%s), %zu MiB for the network", source, stage_threads(stage),

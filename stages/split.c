@@ -222,7 +222,7 @@ static enum status split_work(struct stage *stage, struct error *error)
   datasets_name(&work.datasets, work.name, sizeof work.name);
   if (!status) stage_subject(stage, work.name);
   if (!status) status = split_key(&key, db, config, error);
-  if (!status) status = split_find(db, stage_key_digest(key), &split, &found, error);
+  if (!status) status = split_find(db, stage_key_digest(key), 0, &split, &found, error);
   if (!status && found) {
     stage_uses_key(stage, key);
     say_up_to_date(stage, &split);

@@ -117,7 +117,7 @@ enum status split_wanted(struct split_found *out, struct db *db, const struct co
   struct stage_key *key = NULL;
   bool found = false;
   enum status status = split_key(&key, db, config, error);
-  if (!status) status = split_find(db, stage_key_digest(key), out, &found, error);
+  if (!status) status = split_find(db, stage_key_digest(key), 0, out, &found, error);
   stage_key_free(key);
   if (!status && !found)
     status = fail(error, BAD_DATA, "no split for this configuration yet: run build/stages/split first");

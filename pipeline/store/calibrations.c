@@ -1,6 +1,7 @@
 #include "store/calibrations.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <time.h>
 
 enum status calibration_find(struct db *db, const char *key, struct calibration_row *out, bool *found,
@@ -16,6 +17,19 @@ enum status calibration_find(struct db *db, const char *key, struct calibration_
                                     (uint64_t)query_integer(query, 2), query_real(query, 3), query_real(query, 4)};
     *found = true;
   }
+  query_close(query);
+  return status;
+}
+
+enum status calibration_of_run(struct db *db, int64_t run, char key[DIGEST_TEXT], struct error *error)
+{
+  struct query *query = NULL;
+  key[0] = '\0';
+  enum status status =
+      query_open(&query, db, "SELECT json_extract(parameters, '$.calibration') FROM run WHERE id = ?", error);
+  if (!status) status = query_bind(query, error, "i", run);
+  if (!status && query_next(query, &status, error) && !query_is_null(query, 0))
+    snprintf(key, DIGEST_TEXT, "%s", query_text(query, 0));
   query_close(query);
   return status;
 }

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/digest.h"
 #include "store/db.h"
 
 struct calibration_row {
@@ -21,6 +22,9 @@ struct calibration_range {
 
 enum status calibration_find(struct db *db, const char *key, struct calibration_row *out, bool *found,
                              struct error *error);
+
+// The key of the calibration that a run's features were computed with; "" where there was none.
+enum status calibration_of_run(struct db *db, int64_t run, char key[DIGEST_TEXT], struct error *error);
 
 // In the place of one with the same key; row->id is set.
 enum status calibration_insert(struct db *db, const char *key, const char *parameters, struct calibration_row *row,

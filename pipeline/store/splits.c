@@ -24,14 +24,15 @@ enum part part_of_folder(const char *name, size_t length)
   return PART_NONE;
 }
 
-enum status split_find(struct db *db, const char *key, struct split_found *out, bool *found, struct error *error)
+enum status split_find(struct db *db, const char *key, int64_t id, struct split_found *out, bool *found,
+                       struct error *error)
 {
   struct query *query = NULL;
   enum status status = query_open(&query, db,
                                   "SELECT id, dataset, train, val, test, (SELECT count(*) FROM split_image WHERE split "
-                                  "= split.id AND part = 'none') FROM split WHERE key = ?",
+                                  "= split.id AND part = 'none') FROM split WHERE key = ?1 OR id = ?2",
                                   error);
-  if (!status) status = query_bind(query, error, "t", key);
+  if (!status) status = query_bind(query, error, "ti", key, id);
   *found = !status && query_next(query, &status, error);
   if (*found) {
     *out = (struct split_found){.id = query_integer(query, 0), .dataset = query_integer(query, 1)};

@@ -23,7 +23,9 @@ struct split_found {
   uint64_t images[PART_COUNT + 1]; // with those in none
 };
 
-enum status split_find(struct db *db, const char *key, struct split_found *out, bool *found, struct error *error);
+// The split of this key or, with a NULL key, of this id.
+enum status split_find(struct db *db, const char *key, int64_t id, struct split_found *out, bool *found,
+                       struct error *error);
 
 // The parameters JSON of the latest split whose first dataset this is (free it), or NULL. For saying what changed.
 enum status split_previous(struct db *db, int64_t dataset, char **parameters, struct error *error);

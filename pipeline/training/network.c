@@ -53,18 +53,14 @@ static void take_range(void *self, const char *layer, float range)
     }
 }
 
-enum status network_ranges(float **out, const struct net *net, struct db *db, const struct config *config,
+enum status network_ranges(float **out, const struct net *net, struct db *db, const char *calibration,
                            struct error *error)
 {
-  struct stage_key *key = NULL;
   struct calibration_row row;
   struct named_ranges named = {.net = net};
   bool found = false;
   *out = NULL;
-  if (!features_used(config) || !settings_features_int8(config)) return OK;
-  enum status status = calibration_key(&key, db, config, error);
-  if (!status) status = calibration_find(db, stage_key_digest(key), &row, &found, error);
-  stage_key_free(key);
+  enum status status = calibration_find(db, calibration, &row, &found, error);
   if (!status && !found)
     status = fail(error, BAD_DATA, "features.precision int8 is not calibrated yet: run build/stages/features first");
   if (!status) status = mem_zeroed((void **)out, net_layer_count(net), sizeof **out, "ranges", error);
@@ -104,7 +100,8 @@ enum status network_open(struct network *out, struct db *db, const struct config
     status = fail(error, BAD_DATA, "a network needs at least 2 classes, the split has %zu", out->classes.count);
   if (!status) status = network_model(&what, config, (int)out->classes.count, options->part, error);
   if (!status) status = model_build(&what, &out->net, error);
-  if (!status && options->part == MODEL_WHOLE) status = network_ranges(&ranges, out->net, db, config, error);
+  if (!status && options->calibration && options->calibration[0])
+    status = network_ranges(&ranges, out->net, db, options->calibration, error);
   plan.ranges = ranges;
   if (!status) status = net_plan(out->net, &plan, error);
   free(ranges);

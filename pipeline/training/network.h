@@ -23,6 +23,7 @@ struct network_options {
   enum model_part part; // MODEL_HEAD reads rows of features instead of images
   int64_t split;        // whose classes
   const char *run_key;
+  const char *calibration; // key of the one that the frozen part computes with; NULL, "": on numbers
   enum net_precision precision;
   int threads;
   bool training;
@@ -38,10 +39,9 @@ void network_release(struct network *network);
 enum status network_model(struct model_options *out, const struct config *config, int classes, enum model_part part,
                           struct error *error);
 
-// Where features are computed in int8 (features.precision), what the bytes of the net's maps stand for, as the manifest
-// has it: [net_layer_count], free it. NULL where they are not. BAD_DATA: not calibrated yet. The net need not be
-// planned.
-enum status network_ranges(float **out, const struct net *net, struct db *db, const struct config *config,
+// What the bytes of the net's maps stand for, as the calibration with that key has it: [net_layer_count], free it.
+// BAD_DATA: the manifest has no such calibration. The net need not be planned.
+enum status network_ranges(float **out, const struct net *net, struct db *db, const char *calibration,
                            struct error *error);
 
 // The weights that a run starts from: drawn from the seed and, where `initial` has an id, those of the imported file

@@ -4,6 +4,7 @@
 
 #include "keys/keys.h"
 #include "models/weights.h"
+#include "store/calibrations.h"
 #include "training/training.h"
 
 static enum net_precision precision_of(struct stage *stage, const struct run_found *run)
@@ -18,14 +19,19 @@ static enum net_precision precision_of(struct stage *stage, const struct run_fou
 static enum status open_net(struct network *out, struct stage *stage, const struct run_found *run,
                             const struct config *config, enum model_part part, struct error *error)
 {
+  char calibration[DIGEST_TEXT] = "";
   const struct network_options options = {
       .part = part,
       .split = run->split,
       .run_key = run->key,
+      .calibration = calibration,
       .precision = precision_of(stage, run),
       .threads = stage_threads(stage),
   };
-  return network_open(out, stage_db(stage), config, &options, error);
+  // The head reads features that were computed already.
+  enum status status =
+      part == MODEL_WHOLE ? calibration_of_run(stage_db(stage), run->id, calibration, error) : OK;
+  return status ? status : network_open(out, stage_db(stage), config, &options, error);
 }
 
 static enum status best_of(const struct stage *stage, const struct run_found *run, char best[PATH_LIMIT],

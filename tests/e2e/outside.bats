@@ -100,6 +100,28 @@ more|F|4" ]
   has "up to date"
 }
 
+@test "an old run keeps its figures when its images change, and is still judged on other folders" {
+  cp -r "$DATA" "$BATS_TEST_TMPDIR/data"
+  mine=(--set "dataset.train=$BATS_TEST_TMPDIR/data" --set name=old --set train.epochs=1)
+  for stage in ingest split resize train evaluate; do at $stage --quiet "${mine[@]}"; done >/dev/null
+  figures=$(ask "SELECT value FROM metric JOIN run ON run.id = run WHERE run.name = 'old' ORDER BY metric.name")
+  rm "$(find "$BATS_TEST_TMPDIR/data/B" -type f | sort | head -n 1)"
+  at ingest --quiet "${mine[@]}"
+  # Before another split is made, and after.
+  for _ in 1 2; do
+    run -0 at evaluate --run old
+    has "up to date"
+    run -1 at evaluate --run old --set evaluate.parts=train
+    has "the images that run old was trained on are not those of today"
+    [ "$(ask "SELECT value FROM metric JOIN run ON run.id = run WHERE run.name = 'old' ORDER BY metric.name")" = "$figures" ]
+    at split --quiet "${mine[@]}"
+    at resize --quiet "${mine[@]}"
+  done
+  "$BUILD/tools/make_dataset" "$BATS_TEST_TMPDIR/third" --classes 3 --per-class 3 --size 30 --seed 11
+  run -0 at evaluate --run old --data "$BATS_TEST_TMPDIR/third"
+  has "outside:third"
+}
+
 @test "what is trained on is no outside test" {
   run -2 at ingest --set dataset.test="$DATA"
   has "$DATA is in both dataset.test and dataset.train"

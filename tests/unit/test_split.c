@@ -190,12 +190,12 @@ static void test_rows(void **state)
   struct split_found made = {0}, found = {0};
   bool is_found = true;
   char *previous = NULL;
-  assert_int_equal(split_find(db, "k", &found, &is_found, &error), OK);
+  assert_int_equal(split_find(db, "k", 0, &found, &is_found, &error), OK);
   assert_false(is_found);
   assert_int_equal(split_previous(db, 1, &previous, &error), OK);
   assert_null(previous);
   assert_int_equal(split_insert(db, &row, images, parts, distances, count, &made, &error), OK);
-  assert_int_equal(split_find(db, "k", &found, &is_found, &error), OK);
+  assert_int_equal(split_find(db, "k", 0, &found, &is_found, &error), OK);
   assert_true(is_found);
   assert_memory_equal(&found, &made, sizeof found);
   assert_int_equal(found.images[PART_TRAIN], 1);
