@@ -12,6 +12,7 @@
 # make deps pipeline ...        on a fresh machine: set up, then run; make deps test likewise
 # make unit                     build the unit tests alone, into build/tests/
 # make unit-test                run them alone
+# make tools                    build the programs that tests and proofs use, into build/tools/
 # make format, format-check     clang-format all sources; or only say which need it
 # make lint                     clang-tidy and cppcheck
 # make check-layers             includes point down only
