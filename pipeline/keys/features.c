@@ -14,11 +14,9 @@ bool features_used(const struct config *config)
 // What the frozen part starts from.
 static enum status add_start(struct stage_key *key, struct db *db, const struct config *config, struct error *error)
 {
-  struct weights_row weights;
-  enum status status = weights_wanted(&weights, db, config, error);
-  if (status) return status;
-  if (weights.id) return stage_key_add(key, "initial weights", weights.sha256, error);
-  return stage_key_add_config(key, config, "seed", error); // they are drawn
+  bool drawn = false;
+  enum status status = key_add_weights(key, &drawn, db, config, error);
+  return drawn && !status ? stage_key_add_config(key, config, "seed", error) : status;
 }
 
 enum status calibration_key(struct stage_key **out, struct db *db, const struct config *config, struct error *error)

@@ -120,7 +120,8 @@ enum status resized_of(struct tensor_set *out, const struct dataset_found *datas
 bool features_used(const struct config *config);
 enum status features_wanted(struct tensor_sets *out, bool augmented, struct db *db, const struct config *config,
                             struct error *error);
-// The weights to start from; out->id is 0 where the list came to none.
+// The weights to start from: what model.weights came to or, where a trunk is frozen, that of the run that model.start
+// names; out->id is 0 where they are drawn.
 enum { WEIGHTS_WANTED_LIMIT = 2048 }; // of model.weights as text
 enum { WEIGHTS_MODEL_LIMIT = 64 };
 void weights_model(const struct config *config, char out[WEIGHTS_MODEL_LIMIT]); // "resnet50", "resnet50 v1.5"
@@ -133,7 +134,8 @@ struct start_found {
   char path[PATH_LIMIT];    // "" for a run
   char sha256[DIGEST_TEXT]; // of a run's best weights; of the whole file at a path
 };
-// BAD_USAGE where it is neither a run nor a file, or model.weights is set too; BAD_DATA where the run did not finish.
+// BAD_USAGE where it is neither a run nor a file, or where model.weights is set too and nothing is frozen; BAD_DATA
+// where the run did not finish.
 enum status start_wanted(struct start_found *out, struct db *db, const struct config *config, struct error *error);
 // A run in any state; `name` (may be NULL) finds it by its name instead.
 enum status run_wanted(struct run_found *out, struct db *db, const struct config *config, const char *name,

@@ -12,14 +12,19 @@ enum status key_add_key(struct stage_key *key, const char *name, key_maker *make
 // Adds the keys of the resized images of all datasets: "resized images", "resized images 2", ...
 enum status key_add_resized(struct stage_key *key, struct db *db, const struct config *config, struct error *error);
 
-// Adds the digest of the weights to start from, where there are any.
-enum status key_add_weights(struct stage_key *key, struct db *db, const struct config *config, struct error *error);
+// Adds the digest of the weights to start from; where they are drawn, *drawn, what of model.zero_gamma is not the
+// default.
+enum status key_add_weights(struct stage_key *key, bool *drawn, struct db *db, const struct config *config,
+                            struct error *error);
+
+// A frozen trunk and model.start: the trunk of the run that it names takes the place of `weights`, what model.weights
+// came to (id 0: none). BAD_USAGE where the two do not go together, or the start does not tell its trunk.
+enum status start_trunk(struct weights_row *weights, struct db *db, const struct config *config, struct error *error);
 
 // Adds the digest of what model.start names, where it is set.
 enum status key_add_start(struct stage_key *key, struct db *db, const struct config *config, struct error *error);
 
-// Adds model.variant and model.zero_gamma where they are not the default: what there was before there was a choice has
-// no such pairs.
+// Adds model.variant where it is not the default: what there was before there was a choice has no such pair.
 enum status key_add_variant(struct stage_key *key, const struct config *config, struct error *error);
 
 // Adds all keys of the table that begin with `prefix`, but those in `except` (ends with NULL; may be NULL).

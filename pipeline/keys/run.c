@@ -22,6 +22,7 @@ enum status run_key(struct stage_key **out, struct db *db, const struct config *
   const char *mode = config_text(config, "augment.mode");
   enum net_precision precision = NET_FP32;
   struct stage_key *key = NULL;
+  bool drawn = false;
   enum status status = settings_precision(config, &precision, error);
   if (!status) status = stage_key_new(&key, RUN_CODE, error);
   if (!status) status = key_add_key(key, "split", split_key, db, config, error);
@@ -30,7 +31,7 @@ enum status run_key(struct stage_key **out, struct db *db, const struct config *
   if (!status && !strcmp(mode, "online")) status = key_add_section(key, "augment.", copies, config, error);
   if (!status) status = key_add_section(key, "model.", initial, config, error);
   if (!status) status = key_add_variant(key, config, error);
-  if (!status) status = key_add_weights(key, db, config, error);
+  if (!status) status = key_add_weights(key, &drawn, db, config, error);
   if (!status) status = key_add_start(key, db, config, error);
   if (!status && strcmp(config_text(config, "model.trainable"), "all") != 0)
     status = stage_key_add_config(key, config, "model.trainable", error);

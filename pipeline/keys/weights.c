@@ -14,9 +14,7 @@ bool weights_are_none(const struct config *config)
 enum status key_add_variant(struct stage_key *key, const struct config *config, struct error *error)
 {
   const char *variant = config_text(config, "model.variant");
-  enum status status = strcmp(variant, "v1") != 0 ? stage_key_add(key, "model.variant", variant, error) : OK;
-  bool zero = config_flag(config, "model.zero_gamma") && weights_are_none(config); // else nothing of it is left
-  return !status && zero ? stage_key_add(key, "model.zero_gamma", "true", error) : status;
+  return strcmp(variant, "v1") != 0 ? stage_key_add(key, "model.variant", variant, error) : OK;
 }
 
 void weights_model(const struct config *config, char out[WEIGHTS_MODEL_LIMIT])
@@ -38,7 +36,9 @@ enum status weights_key(struct stage_key **out, const struct config *config, con
   return key_hand_over(out, key, status, error);
 }
 
-enum status weights_wanted(struct weights_row *out, struct db *db, const struct config *config, struct error *error)
+// What the list of model.weights came to.
+static enum status weights_listed(struct weights_row *out, struct db *db, const struct config *config,
+                                  struct error *error)
 {
   char wanted[WEIGHTS_WANTED_LIMIT], model[WEIGHTS_MODEL_LIMIT];
   bool found = false;
@@ -52,10 +52,20 @@ enum status weights_wanted(struct weights_row *out, struct db *db, const struct 
   return status;
 }
 
-enum status key_add_weights(struct stage_key *key, struct db *db, const struct config *config, struct error *error)
+enum status weights_wanted(struct weights_row *out, struct db *db, const struct config *config, struct error *error)
+{
+  enum status status = weights_listed(out, db, config, error);
+  return status || !features_used(config) ? status : start_trunk(out, db, config, error);
+}
+
+enum status key_add_weights(struct stage_key *key, bool *drawn, struct db *db, const struct config *config,
+                            struct error *error)
 {
   struct weights_row weights;
   enum status status = weights_wanted(&weights, db, config, error);
+  *drawn = !status && !weights.id;
   if (!status && weights.id) status = stage_key_add(key, "initial weights", weights.sha256, error);
+  // Of imported weights nothing that was drawn is left.
+  if (*drawn && config_flag(config, "model.zero_gamma")) status = stage_key_add(key, "model.zero_gamma", "true", error);
   return status;
 }

@@ -4,8 +4,8 @@
 //   last.safetensors   conv1/kernel, conv1/bias, ..., optimizer/m/conv1/kernel, optimizer/v/conv1/kernel, ...
 //   best.safetensors   the weights alone
 //
-// Metadata (strings): format, library, model, classes (JSON list in the order of the outputs), input_size,
-// resize_fit, resize_filter, rescale, run_key, precision, progress and history (JSON; real numbers as C's
+// Metadata (strings): format, library, model, variant, classes (JSON list in the order of the outputs), input_size,
+// resize_fit, resize_filter, preprocessing, run_key, precision, progress and history (JSON; real numbers as C's
 // "%a", so that they come back bit for bit).
 //
 // A file is not trusted: every name, type and shape must be this net's, every number finite, the model and
@@ -22,6 +22,8 @@
 
 struct checkpoint_subject {
   const char *model;          // "seed-cnn"
+  const char *variant;        // "v1", "v1.5": the same names and shapes, another net
+  const char *preprocessing;  // what the model's first layer does to the bytes of a picture; for readers elsewhere
   const char *const *classes; // [class_count] names, in the order of the outputs
   size_t class_count;
   int input_size;

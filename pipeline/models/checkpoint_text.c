@@ -77,11 +77,12 @@ enum status checkpoint_text_make(struct checkpoint_text *out, const struct check
       {"format", CHECKPOINT_FORMAT},
       {"library", subject->library},
       {"model", subject->model},
+      {"variant", subject->variant},
       {"classes", out->classes},
       {"input_size", out->input_size},
       {"resize_fit", subject->resize_fit},
       {"resize_filter", subject->resize_filter},
-      {"rescale", "1/255, in the model's first layer"},
+      {"preprocessing", subject->preprocessing},
       {"run_key", subject->run_key ? subject->run_key : ""},
       {"precision", subject->precision},
       {"progress", out->progress},
@@ -114,6 +115,13 @@ static enum status check_pair(const struct tensorfile *file, const char *key, co
   return fail(error, BAD_DATA, "%s is \"%.100s\", not \"%.100s\"", key, value, wanted);
 }
 
+// Files from before there was a choice do not say it.
+static enum status check_variant(const struct tensorfile *file, const char *wanted, struct error *error)
+{
+  const char *value = tensorfile_metadata(file, "variant");
+  return value || strcmp(wanted, "v1") != 0 ? check_pair(file, "variant", wanted, error) : OK;
+}
+
 static enum status check_classes(const struct tensorfile *file, const struct checkpoint_subject *subject,
                                  struct error *error)
 {
@@ -138,6 +146,7 @@ enum status checkpoint_text_check(const struct tensorfile *file, const struct ch
   snprintf(size, sizeof size, "%d", subject->input_size);
   enum status status = check_pair(file, "format", CHECKPOINT_FORMAT, error);
   if (!status) status = check_pair(file, "model", subject->model, error);
+  if (!status) status = check_variant(file, subject->variant, error);
   if (!status) status = check_pair(file, "input_size", size, error);
   if (!status) status = check_pair(file, "resize_fit", subject->resize_fit, error);
   if (!status) status = check_pair(file, "resize_filter", subject->resize_filter, error);

@@ -7,7 +7,7 @@
 
 #define CHECKPOINT_FORMAT "asl-checkpoint-1"
 
-enum { CHECKPOINT_TEXT_PAIRS = 12, CHECKPOINT_EPOCH_LIMIT = 1000000 };
+enum { CHECKPOINT_TEXT_PAIRS = 13, CHECKPOINT_EPOCH_LIMIT = 1000000 };
 
 struct checkpoint_text {
   struct metadata_pair pairs[CHECKPOINT_TEXT_PAIRS];

@@ -11,8 +11,16 @@ static struct net *build_seed_cnn(const struct model_options *options)
 }
 
 static const struct model models[] = {
-    {.name = "seed-cnn", .input = {100, 100, 3}, .build = build_seed_cnn},
-    {.name = "resnet50", .input = {224, 224, 3}, .build = resnet50, .features = resnet50_features},
+    {.name = "seed-cnn",
+     .input = {100, 100, 3},
+     .preprocessing = {"RGB / 255, in the model's first layer"},
+     .build = build_seed_cnn},
+    {.name = "resnet50",
+     .input = {224, 224, 3},
+     .preprocessing = {"BGR - (103.939, 116.779, 123.68), in the model's first layer",
+                       "(RGB / 255 - (0.485, 0.456, 0.406)) / (0.229, 0.224, 0.225), in the model's first layer"},
+     .build = resnet50,
+     .features = resnet50_features},
 };
 
 enum { MODELS = sizeof models / sizeof *models };

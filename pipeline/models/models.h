@@ -57,6 +57,7 @@ struct model_features {
 struct model {
   const char *name;
   struct shape input;                                        // of uint8 RGB images
+  const char *preprocessing[2];                              // what its first layer does to them, by enum model_variant
   struct net *(*build)(const struct model_options *options); // NULL: out of memory
   // What its trunk gives out; NULL: it has no trunk, and all of it trains.
   enum status (*features)(const struct model_options *options, struct model_features *features, struct error *error);

@@ -19,6 +19,8 @@ enum status network_model(struct model_options *out, const struct config *config
   bool late_stride = strcmp(config_text(config, "model.variant"), "v1.5") == 0;
   if (late_stride && strcmp(name, "resnet50") != 0)
     return fail(error, BAD_USAGE, "model.variant v1.5 is a variant of resnet50; %s has v1 alone", name);
+  if (config_flag(config, "model.zero_gamma") && strcmp(name, "resnet50") != 0)
+    return fail(error, BAD_USAGE, "model.zero_gamma is of resnet50; %s has no batch norms", name);
   if (model && model->input.h != size)
     return fail(error, BAD_USAGE, "model.name %s takes images of %dx%d, but resize.size is %d", name, model->input.h,
                 model->input.w, size);
@@ -107,6 +109,8 @@ enum status network_open(struct network *out, struct db *db, const struct config
   free(ranges);
   out->subject = (struct checkpoint_subject){
       .model = model,
+      .variant = config_text(config, "model.variant"),
+      .preprocessing = out->net ? model_find(model)->preprocessing[what.variant] : "",
       .classes = (const char *const *)out->classes.list,
       .class_count = out->classes.count,
       .input_size = (int)config_integer(config, "resize.size"),

@@ -29,8 +29,7 @@ static enum status open_net(struct network *out, struct stage *stage, const stru
       .threads = stage_threads(stage),
   };
   // The head reads features that were computed already.
-  enum status status =
-      part == MODEL_WHOLE ? calibration_of_run(stage_db(stage), run->id, calibration, error) : OK;
+  enum status status = part == MODEL_WHOLE ? calibration_of_run(stage_db(stage), run->id, calibration, error) : OK;
   return status ? status : network_open(out, stage_db(stage), config, &options, error);
 }
 

@@ -319,7 +319,7 @@ static enum status start(struct training *training, const struct run_found *prev
       network_start(training->network->net, seed, &training->initial, stage_folder(training->stage), &loaded, error);
   if (!status && loaded)
     stage_say(training->stage, "train: %zu of %zu tensors start from %s", loaded, all, training->initial.path);
-  if (!status && !training->initial.id) status = load_start(training, error);
+  if (!status) status = load_start(training, error);
   return status ? status : write_history(training, error);
 }
 

@@ -70,6 +70,31 @@ has() {
   has "allowed: .h5, .hdf5, .safetensors"
 }
 
+@test "fine-tuning a head goes on from its run's own trunk" {
+  at "$WORK" features --quiet
+  at "$WORK" train --quiet
+  # Nothing else is said: the trunk is the run's, and its features are there.
+  none=(--set name=fine --set model.start=exp --set model.weights=none --set train.lr=1e-30 --set train.epochs=1)
+  run -0 at "$WORK" features "${none[@]}"
+  has "up to date"
+  run -0 at "$WORK" train "${none[@]}"
+  has "starts from the weights of $WORK/runs/exp/weights/best.safetensors"
+  at "$WORK" evaluate --quiet >/dev/null
+  at "$WORK" evaluate --quiet "${none[@]}" >/dev/null
+  [ "$(ask "SELECT count(*), count(DISTINCT m.value) FROM metric m WHERE part = 'val' AND name = 'accuracy'")" = "2|1" ]
+  [ "$(ask "SELECT count(DISTINCT weights) FROM run_weights")" -eq 1 ]
+  # Named as well, it must be the same.
+  run -0 at "$WORK" features --set name=fine --set model.start=exp
+  "$BUILD/tools/make_weights" "$BATS_TEST_TMPDIR/other.h5" --seed 5
+  at "$WORK" weights --quiet --set "model.weights=$BATS_TEST_TMPDIR/other.h5"
+  run -2 at "$WORK" features --set model.start=exp --set "model.weights=$BATS_TEST_TMPDIR/other.h5"
+  has "the head of run exp was trained on another trunk than model.weights has"
+  run -2 at "$WORK" features "${none[@]}" --set model.variant=v1.5
+  has "run exp is of model.variant v1, not v1.5"
+  run -2 at "$WORK" features "${none[@]}" --set "model.start=$WORK/runs/exp/weights/best.safetensors"
+  has "does not tell on which frozen trunk its head was trained"
+}
+
 @test "what was not frozen is exported as it was trained" {
   at "$WORK" features --quiet --set model.trainable=last4
   run -0 at "$WORK" train --set model.trainable=last4 --set train.epochs=1

@@ -118,6 +118,9 @@ static void test_another_subject_is_refused(void **state)
   other.model = "resnet50";
   refused(fixture, &other, "model is \"tiny\", not \"resnet50\"");
   other = mine;
+  other.variant = "v1.5";
+  refused(fixture, &other, "variant is \"v1\", not \"v1.5\"");
+  other = mine;
   other.classes = names;
   refused(fixture, &other, "class 2 is \"space\", not \"C\"");
   other = mine;

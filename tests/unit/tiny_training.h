@@ -65,8 +65,17 @@ static const char *const tiny_classes[TINY_CLASSES] = {"A", "B", "space"};
 
 static inline struct checkpoint_subject tiny_subject(void)
 {
-  return (struct checkpoint_subject){"tiny", tiny_classes, TINY_CLASSES, TINY_SIDE, "stretch",
-                                     "area", "key-1",      "pipeline 0", "fp32"};
+  return (struct checkpoint_subject){.model = "tiny",
+                                     .variant = "v1",
+                                     .preprocessing = "RGB / 255",
+                                     .classes = tiny_classes,
+                                     .class_count = TINY_CLASSES,
+                                     .input_size = TINY_SIDE,
+                                     .resize_fit = "stretch",
+                                     .resize_filter = "area",
+                                     .run_key = "key-1",
+                                     .library = "pipeline 0",
+                                     .precision = "fp32"};
 }
 
 static inline void tiny_digest(struct tiny *tiny, char text[DIGEST_TEXT])
