@@ -1,7 +1,7 @@
 #!/bin/bash
 # Kills stages with SIGKILL and looks at what they leave: once at every system call that changes a file, and KILLS times at a
 # random moment; after each, the manifest is whole, and running the stage again ends in the state of a run that nobody
-# disturbed, with nothing left over. Takes an hour or so; `make test` has a few such kills of each stage.
+# disturbed, with nothing left over. Takes an hour or so; `make test` has a few such kills of the longest stages.
 #
 #   make proof-kills [KILLS=200] [EVERY=1] [ONLY="resize train"] [SEED=1]
 #
@@ -29,7 +29,7 @@ trap 'rm -rf "$base"' EXIT
 # bytes, so that what was calibrated is kept as well.
 cat >"$base/trained.yaml" <<EOF
 dataset: {train: ["$base/data"]}
-synth: {per_class: 1, size: 32}
+synth: {per_class: 1, size: 32, beside: true}
 split: {method: random, val: 0.25}
 augment: {mode: copies, copies: 1, rotate: 5}
 train: {epochs: 2, batch: 16, lr: 0.001}
@@ -38,7 +38,7 @@ cat >"$base/frozen.yaml" <<EOF
 dataset: {train: ["$base/few"]}
 split: {method: random, val: 0.25}
 resize: {size: 224}
-model: {name: resnet50, weights: ["$base/weights.h5"]}
+model: {name: resnet50, trainable: head, weights: ["$base/weights.h5"]}
 features: {precision: int8, calibrate: 4, least_cosine: 0.5}
 EOF
 
@@ -125,7 +125,9 @@ chain() { # CONFIG STAGE...
     at_calls=0 at_moments=0
     before
     stage "$name" >"$base/messages" 2>&1 || stop "$name fails undisturbed"
+    mv "$base/wanted" "$base/earlier" 2>/dev/null || : >"$base/earlier"
     state >"$base/wanted"
+    ! cmp -s "$base/earlier" "$base/wanted" || stop "$name does nothing here"
     rm -rf "$base/after" && cp -a "$work" "$base/after"
     case " $only " in
     *" $name "*)
