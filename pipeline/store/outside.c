@@ -12,18 +12,16 @@ static enum status list_names(struct db *db, const char *sql, int64_t first, int
 {
   struct query *query = NULL;
   size_t used = 0;
+  bool full = false;
   out[0] = '\0';
   *count = 0;
   enum status status = query_open(&query, db, sql, error);
   if (!status) status = query_bind(query, error, "ii", first, second);
-  for (bool full = false; !status && query_next(query, &status, error); ++*count) {
-    const char *name = query_text(query, 0);
-    full = full || used + strlen(name) + sizeof ", ..." > size;
-    if (full) {
-      if (used && strcmp(out + used - 3, "...") != 0) used += (size_t)snprintf(out + used, size - used, ", ...");
-      continue;
-    }
-    used += (size_t)snprintf(out + used, size - used, "%s%s", used ? ", " : "", name);
+  for (; !status && query_next(query, &status, error); ++*count) {
+    if (full) continue;
+    const char *name = query_text(query, 0), *comma = used ? ", " : "";
+    full = used + strlen(comma) + strlen(name) + sizeof ", ..." > size; // after each name there is room for these
+    used += (size_t)snprintf(out + used, size - used, "%s%s", comma, full ? "..." : name);
   }
   query_close(query);
   return status;
