@@ -24,11 +24,17 @@ static bool is_missing(struct query *query)
   return !strcmp(query_text(query, 6), "missing");
 }
 
+// A file that the system refused to read: what kept it from us (a mode, a bad cable) leaves no trace in size and time.
+static bool is_unread(struct query *query)
+{
+  return query_integer(query, 7) != 0;
+}
+
 static bool is_unchanged(const struct image_file *file, struct query *query)
 {
   return (uint64_t)query_integer(query, 2) == file->size && query_integer(query, 3) == file->mtime_ns &&
          (uint64_t)query_integer(query, 4) == file->inode && query_integer(query, 5) == file->label &&
-         !is_missing(query);
+         !is_missing(query) && !is_unread(query);
 }
 
 static enum status add_vanished(struct image_changes *changes, size_t *capacity, int64_t id, struct error *error)
@@ -71,8 +77,9 @@ enum status images_changes(struct db *db, int64_t dataset, const struct image_fi
   out->todo = todo;
   if (!status)
     status = query_open(&query, db,
-                        "SELECT id, path, bytes, mtime_ns, inode, label, status FROM image WHERE dataset = ? "
-                        "ORDER BY path",
+                        "SELECT id, path, bytes, mtime_ns, inode, label, status,"
+                        " status = 'quarantined' AND sha256 IS NULL AND reason GLOB 'unreadable:*'"
+                        " FROM image WHERE dataset = ? ORDER BY path",
                         error);
   if (!status) status = query_bind(query, error, "i", dataset);
   if (!status) status = compare(query, files, count, out, error);

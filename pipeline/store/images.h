@@ -59,7 +59,8 @@ enum status dataset_move(struct db *db, const char *root, const struct image_fil
 enum status dataset_open(struct db *db, const char *root, struct dataset_row *out, struct error *error);
 
 // Compares `count` files, sorted by the bytes of their paths, with the rows. todo[i] becomes true for each
-// file that has to be read: no row, or another size, time, inode or label, or a row that was missing.
+// file that has to be read: no row, or another size, time, inode or label, or a row that was missing, or one that
+// the system refused to read the last time.
 // vanished (free it) holds the images whose file is not among them.
 struct image_changes {
   uint64_t known; // rows that there are

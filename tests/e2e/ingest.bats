@@ -138,6 +138,19 @@ frame() { LC_ALL=C grep -obUaP '\xff\xc0' "$1" | head -1 | cut -d: -f1; }
   is "SELECT reason FROM image WHERE shown = 'A/A1.jpg'" "unreadable: Permission denied"
 }
 
+@test "a file that could not be read is read again, though its size and time are the same" {
+  ingest 0
+  # Root may read everything: the row is written as such a file leaves it.
+  ask "UPDATE image SET status = 'quarantined', reason = 'unreadable: Permission denied', format = NULL, width = NULL,
+       height = NULL, sha256 = NULL, dhash = NULL, brightness = NULL, sharpness = NULL WHERE shown = 'A/A1.jpg'"
+  ingest 0
+  has "24 files, 24 ok"
+  is "SELECT images FROM stage_log ORDER BY id DESC LIMIT 1" 1
+  is "SELECT status, reason IS NULL, sha256 IS NULL FROM image WHERE shown = 'A/A1.jpg'" "ok|1|0"
+  ingest 0
+  has "up to date: 24 images"
+}
+
 @test "--strict exits 1, and records all the same" {
   : >"$DATA/A/empty.jpg"
   ingest 1 --strict
