@@ -73,12 +73,28 @@ enum status tensor_set_previous(struct db *db, const char *kind, int64_t dataset
   return status;
 }
 
+// What is to be made goes by the request; a row that says otherwise under its key is none of ours.
+static enum status check_form(struct db *db, const struct tensor_set *is, const struct tensor_set *wanted,
+                              struct error *error)
+{
+  if (!strcmp(is->kind, wanted->kind) && is->height == wanted->height && is->width == wanted->width &&
+      is->channels == wanted->channels && is->dtype == wanted->dtype)
+    return OK;
+  return fail(error, BAD_DATA,
+              "%s: tensor set %lld is %s, %dx%dx%d of %s; its key stands for %s, %dx%dx%d of %s: restore a copy of the"
+              " manifest",
+              db_path(db), (long long)is->id, is->kind, is->height, is->width, is->channels,
+              tensor_dtype_name(is->dtype), wanted->kind, wanted->height, wanted->width, wanted->channels,
+              tensor_dtype_name(wanted->dtype));
+}
+
 enum status tensor_set_begin(struct db *db, struct tensor_set *set, const char *key, const char *parameters,
                              struct error *error)
 {
   bool found;
   struct tensor_set earlier;
   enum status status = tensor_set_find(db, key, 0, &earlier, &found, error);
+  if (!status && found) status = check_form(db, &earlier, set, error);
   if (status) return status;
   if (found) {
     *set = earlier;

@@ -57,7 +57,7 @@ enum status tensor_set_previous(struct db *db, const char *kind, int64_t dataset
                                 struct error *error);
 
 // Fills set->id and set->rows: of a new row in state running, or of the one that an earlier execution of this
-// key left.
+// key left. BAD_DATA if that one is of another kind, extents or dtype: the request is what buffers were made for.
 enum status tensor_set_begin(struct db *db, struct tensor_set *set, const char *key, const char *parameters,
                              struct error *error);
 

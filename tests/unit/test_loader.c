@@ -315,6 +315,34 @@ static void test_an_unfinished_set_goes_on(void **state)
   db_close(db);
 }
 
+// A changed row must not decide how many bytes of a stage's buffer are a row.
+static void test_an_earlier_set_is_what_was_asked_for(void **state)
+{
+  (void)state;
+  static const char *const changes[] = {"kind = 'features'", "height = 0",   "height = 9",
+                                        "width = 1000",      "channels = 4", "dtype = 'BF16'"};
+  struct db *db = open_db();
+  struct tensor_set set = {.kind = "resized", .dataset = 1, .height = SIDE, .width = SIDE, .channels = 3};
+  must(tensor_set_begin(db, &set, "dddddddddddddddd", "{}", error));
+  for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
+    char sql[128], name[32];
+    struct error why = {0};
+    struct tensor_set again = {.kind = "resized", .dataset = 1, .height = SIDE, .width = SIDE, .channels = 3};
+    snprintf(sql, sizeof sql, "UPDATE tensor_set SET %s WHERE id = %d", changes[i], (int)set.id);
+    must(db_run(db, error, sql, ""));
+    assert_int_equal(tensor_set_begin(db, &again, "dddddddddddddddd", "{}", &why), BAD_DATA);
+    assert_int_equal(again.height, SIDE);
+    snprintf(name, sizeof name, "tensor set %d is ", (int)set.id);
+    if (!strstr(why.text, name) || !strstr(why.text, "manifest.db")) fail_msg("%s: %s", changes[i], why.text);
+    must(db_run(db, error,
+                "UPDATE tensor_set SET kind = 'resized', height = 8, width = 8, channels = 3, dtype = 'U8'"
+                " WHERE id = ?",
+                "i", set.id));
+  }
+  must(tensor_set_begin(db, &set, "dddddddddddddddd", "{}", error));
+  db_close(db);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -324,6 +352,7 @@ int main(void)
       cmocka_unit_test(test_mixup_mixes_what_both_are_seen_as),
       cmocka_unit_test(test_rows_that_lead_out_are_refused),
       cmocka_unit_test(test_an_unfinished_set_goes_on),
+      cmocka_unit_test(test_an_earlier_set_is_what_was_asked_for),
       cmocka_unit_test(test_files_that_are_not_what_their_rows_say), // last: the files are broken then
   };
   return cmocka_run_group_tests(tests, set_up, folder_teardown);
