@@ -29,17 +29,26 @@ const char *tensor_set_tensor(const struct tensor_set *set)
   return strcmp(set->kind, "features") != 0 ? "images" : "features";
 }
 
+// The schema also lets F32 in, which no stage writes.
+static enum status read_dtype(struct tensor_set *set, const char *name, struct db *db, struct error *error)
+{
+  bool bytes = !strcmp(name, tensor_dtype_name(TENSOR_U8));
+  set->dtype = bytes ? TENSOR_U8 : TENSOR_BF16;
+  if (bytes || !strcmp(name, tensor_dtype_name(TENSOR_BF16))) return OK;
+  return fail(error, BAD_DATA, "%s: tensor set %lld holds numbers of type %s; U8 and BF16 can be read", db_path(db),
+              (long long)set->id, name);
+}
+
 enum status tensor_set_find(struct db *db, const char *key, int64_t id, struct tensor_set *out, bool *found,
                             struct error *error)
 {
   struct query *query = NULL;
   *found = false;
-  enum status status =
-      query_open(&query, db,
-                 "SELECT id, kind, dataset, ifnull(split, 0), state = 'done', height, width, channels,"
-                 " dtype = 'BF16', (SELECT ifnull(sum(f.rows), 0) FROM tensor_file f WHERE f.tensor_set = t.id)"
-                 " FROM tensor_set t WHERE key = ?1 OR (?1 IS NULL AND id = ?2)",
-                 error);
+  enum status status = query_open(&query, db,
+                                  "SELECT id, kind, dataset, ifnull(split, 0), state = 'done', height, width, channels,"
+                                  " dtype, (SELECT ifnull(sum(f.rows), 0) FROM tensor_file f WHERE f.tensor_set = t.id)"
+                                  " FROM tensor_set t WHERE key = ?1 OR (?1 IS NULL AND id = ?2)",
+                                  error);
   if (!status) status = query_bind(query, error, "ti", key, id);
   if (!status && query_next(query, &status, error)) {
     *found = true;
@@ -52,9 +61,9 @@ enum status tensor_set_find(struct db *db, const char *key, int64_t id, struct t
         .height = (int)query_integer(query, 5),
         .width = (int)query_integer(query, 6),
         .channels = (int)query_integer(query, 7),
-        .dtype = query_integer(query, 8) ? TENSOR_BF16 : TENSOR_U8,
         .rows = (uint64_t)query_integer(query, 9),
     };
+    status = read_dtype(out, query_text(query, 8), db, error);
   }
   query_close(query);
   return status;

@@ -343,6 +343,20 @@ static void test_an_earlier_set_is_what_was_asked_for(void **state)
   db_close(db);
 }
 
+static void test_numbers_of_a_type_that_no_stage_writes_are_refused(void **state)
+{
+  (void)state;
+  struct db *db = open_db();
+  struct tensor_set set = {.kind = "features", .dataset = 1, .height = 1, .width = 1, .channels = 8};
+  struct error why = {0};
+  bool found;
+  must(tensor_set_begin(db, &set, "eeeeeeeeeeeeeeee", "{}", error));
+  must(db_run(db, error, "UPDATE tensor_set SET dtype = 'F32' WHERE id = ?", "i", set.id));
+  assert_int_equal(tensor_set_find(db, NULL, set.id, &set, &found, &why), BAD_DATA);
+  assert_non_null(strstr(why.text, "of type F32"));
+  db_close(db);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -353,6 +367,7 @@ int main(void)
       cmocka_unit_test(test_rows_that_lead_out_are_refused),
       cmocka_unit_test(test_an_unfinished_set_goes_on),
       cmocka_unit_test(test_an_earlier_set_is_what_was_asked_for),
+      cmocka_unit_test(test_numbers_of_a_type_that_no_stage_writes_are_refused),
       cmocka_unit_test(test_files_that_are_not_what_their_rows_say), // last: the files are broken then
   };
   return cmocka_run_group_tests(tests, set_up, folder_teardown);
