@@ -198,8 +198,8 @@ LEFT JOIN metric AS top3 ON top3.run = run.id AND top3.part = outside_test.part 
 LEFT JOIN metric AS f1 ON f1.run = run.id AND f1.part = outside_test.part AND f1.name = 'macro_f1'
 ORDER BY run.name, dataset.name;
 
--- Each image of each outside test: its class there (known: whether the run has it), what the run takes it for, and whether its
--- bytes are a training image's.
+-- Each image of each outside test: its class there (known: whether the run has it; NULL: its folder is gone since), what the run
+-- takes it for, and whether its bytes are a training image's.
 CREATE VIEW outside_images(run, dataset, path, class, known, predicted, confidence, label_rank, in_training, image) AS
 SELECT run.name, dataset.name, image.shown, class.name, prediction.label IS NOT NULL, predicted.name, confidence, label_rank,
        EXISTS (SELECT * FROM image AS twin JOIN split_image ON split_image.image = twin.id
@@ -209,7 +209,7 @@ FROM prediction
 JOIN run ON run.id = prediction.run
 JOIN image ON image.id = prediction.image
 JOIN dataset ON dataset.id = image.dataset
-JOIN class ON class.dataset = image.dataset AND class.ordinal = image.label
+LEFT JOIN class ON class.dataset = image.dataset AND class.ordinal = image.label
 JOIN split_class AS predicted ON predicted.split = run.split AND predicted.ordinal = prediction.predicted
 WHERE prediction.part GLOB 'outside:?*'
 ORDER BY run.name, dataset.name, image.path;
@@ -352,21 +352,23 @@ LEFT JOIN image AS twin ON twin.id = concerns.other
 LEFT JOIN class ON class.dataset = twin.dataset AND class.ordinal = twin.label
 ORDER BY named.dataset_name, concerns.place, concerns.rank, named.id;
 
--- The near-duplicate groups of each split, the largest first. A group is within one class; first and last are frame numbers.
+-- The near-duplicate groups of each split, the largest first. A group is within one class (NULL: its folder is gone since); first and
+-- last are frame numbers.
 CREATE VIEW near_duplicate_groups(split, grouping, label, images, first, last, train, val, test, none, dataset) AS
-SELECT split.method || '-' || substr(split.key, 1, 8), split_image.grouping, class.name, count(*), min(frame), max(frame),
+SELECT split.method || '-' || substr(split.key, 1, 8), split_image.grouping, max(class.name), count(*), min(frame), max(frame),
        count(*) FILTER (WHERE part = 'train'), count(*) FILTER (WHERE part = 'val'), count(*) FILTER (WHERE part = 'test'),
        count(*) FILTER (WHERE part = 'none'), dataset.name
 FROM split_image
 JOIN split ON split.id = split_image.split
 JOIN image ON image.id = split_image.image
 JOIN dataset ON dataset.id = image.dataset
-JOIN class ON class.dataset = image.dataset AND class.ordinal = image.label
+LEFT JOIN class ON class.dataset = image.dataset AND class.ordinal = image.label
 WHERE split_image.grouping IS NOT NULL
 GROUP BY split.id, split_image.grouping
 ORDER BY split.id, count(*) DESC, split_image.grouping;
 
--- The rows that a run trains on; parameters are those of a materialised augmentation.
+-- The rows that a run trains on; parameters are those of a materialised augmentation. label is NULL where the class folder is gone
+-- since.
 CREATE VIEW training_images(run, path, label, variant, parameters, image, tensor_set, tensor_row, dataset) AS
 SELECT run.name, image.shown, class.name, tensor_row.variant, tensor_row.parameters, image.id, tensor_row.tensor_set,
        tensor_row.row, dataset.name
@@ -374,7 +376,7 @@ FROM run
 JOIN split_image ON split_image.split = run.split AND split_image.part = 'train'
 JOIN image ON image.id = split_image.image
 JOIN dataset ON dataset.id = image.dataset
-JOIN class ON class.dataset = image.dataset AND class.ordinal = image.label
+LEFT JOIN class ON class.dataset = image.dataset AND class.ordinal = image.label
 JOIN run_tensor_set ON run_tensor_set.run = run.id
 JOIN tensor_row ON tensor_row.tensor_set = run_tensor_set.tensor_set AND tensor_row.image = split_image.image;
 

@@ -94,6 +94,41 @@ enum status dataset_has_classes(struct db *db, int64_t dataset, char *const *nam
   return status;
 }
 
+static enum status write_vanished(struct db *db, const struct image_changes *changes, struct error *error)
+{
+  struct query *query = NULL;
+  enum status status = query_open(
+      &query, db, "UPDATE image SET status = 'missing', reason = 'missing: not in the folder any more' WHERE id = ?",
+      error);
+  for (size_t i = 0; i < changes->vanished_count && !status; i++)
+    status = query_run(query, error, "i", changes->vanished[i]);
+  query_close(query);
+  return status;
+}
+
+// Splits and runs still have images that are gone, and nobody reads those again: their labels go with their class to
+// its new ordinal, or are NULL where the class is gone, too. New labels are below 0 until all are known: 1 -> 0, 2
+// -> 1.
+static enum status relabel_vanished(struct db *db, int64_t dataset, char *const *names, size_t count,
+                                    struct error *error)
+{
+  struct query *query = NULL;
+  enum status status = query_open(&query, db,
+                                  "UPDATE image SET label = -1 - ?2 WHERE dataset = ?1 AND status = 'missing' AND "
+                                  "label = (SELECT ordinal FROM class WHERE dataset = ?1 AND name = ?3)",
+                                  error);
+  for (size_t i = 0; i < count && !status; i++) {
+    char shown[CLASS_NAME_LIMIT];
+    utf8_show(shown, sizeof shown, names[i]);
+    status = query_run(query, error, "iit", dataset, (int64_t)i, shown);
+  }
+  query_close(query);
+  if (status) return status;
+  return db_run(db, error,
+                "UPDATE image SET label = iif(label < 0, -1 - label, NULL) WHERE dataset = ? AND status = 'missing'",
+                "i", dataset);
+}
+
 static enum status write_classes(struct db *db, int64_t dataset, char *const *names, size_t count, struct error *error)
 {
   struct query *query = NULL;
@@ -108,25 +143,14 @@ static enum status write_classes(struct db *db, int64_t dataset, char *const *na
   return status;
 }
 
-static enum status write_vanished(struct db *db, const struct image_changes *changes, struct error *error)
-{
-  struct query *query = NULL;
-  enum status status = query_open(
-      &query, db, "UPDATE image SET status = 'missing', reason = 'missing: not in the folder any more' WHERE id = ?",
-      error);
-  for (size_t i = 0; i < changes->vanished_count && !status; i++)
-    status = query_run(query, error, "i", changes->vanished[i]);
-  query_close(query);
-  return status;
-}
-
 enum status dataset_begin(struct db *db, int64_t dataset, char *const *classes, size_t class_count,
                           const struct image_changes *changes, struct error *error)
 {
   enum status status = db_begin(db, error);
   if (!status) status = db_run(db, error, "UPDATE dataset SET fingerprint = NULL WHERE id = ?", "i", dataset);
-  if (!status) status = write_classes(db, dataset, classes, class_count, error);
   if (!status) status = write_vanished(db, changes, error);
+  if (!status) status = relabel_vanished(db, dataset, classes, class_count, error);
+  if (!status) status = write_classes(db, dataset, classes, class_count, error);
   if (!status) status = db_commit(db, error);
   if (status) db_rollback(db);
   return status;

@@ -36,7 +36,7 @@ CREATE TABLE class (
 CREATE TABLE image (
   id INTEGER PRIMARY KEY,
   dataset INTEGER NOT NULL REFERENCES dataset(id) ON DELETE CASCADE,
-  label INTEGER,                  -- class.ordinal
+  label INTEGER,                  -- class.ordinal; NULL: missing, as its whole class folder is
   path BLOB NOT NULL,
   shown TEXT NOT NULL,
   status TEXT NOT NULL CHECK (status IN ('ok', 'quarantined', 'missing')),

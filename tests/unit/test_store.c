@@ -1,4 +1,5 @@
 // Rows of the manifest: what the functions of store/ write and read back, and what they refuse.
+#include "store/images.h"
 #include "store/runs.h"
 
 #include "check.h"
@@ -59,6 +60,77 @@ static void test_lists_of_class_names(void **state)
   }
 }
 
+// --- datasets --------------------------------------------------------------------------------------------------------
+
+// A dataset as a scan finds it: a class for each letter of `classes`, and in each class folder the files 1 and 2.
+static void scan(const char *root, const char *classes)
+{
+  enum { MOST = 8 };
+  struct dataset_row dataset;
+  struct image_changes changes;
+  char names[MOST][2] = {{0}}, paths[2 * MOST][8];
+  char *pointers[MOST] = {0};
+  struct image_file files[2 * MOST] = {0};
+  struct image_row rows[2 * MOST] = {0};
+  size_t class_count = strlen(classes), count = 2 * class_count, todo = 0;
+  for (size_t i = 0; i < class_count; i++) names[i][0] = classes[i], pointers[i] = names[i];
+  for (size_t i = 0; i < count; i++) {
+    snprintf(paths[i], sizeof paths[i], "%c/%zu", classes[i / 2], 1 + i % 2);
+    files[i] = (struct image_file){.path = paths[i], .label = (int)i / 2, .size = 1};
+  }
+  must(dataset_open(db, root, &dataset, error));
+  must(images_changes(db, dataset.id, files, count, &changes, error));
+  for (size_t i = 0; i < count; i++)
+    if (changes.todo[i])
+      rows[todo++] = (struct image_row){files[i], true, "", "jpeg", 8, 8, .sha256 = "0123456789abcdef"};
+  must(dataset_begin(db, dataset.id, pointers, class_count, &changes, error));
+  must(images_write(db, dataset.id, rows, todo, error));
+  must(dataset_finish(db, &dataset, error));
+  images_changes_release(&changes);
+}
+
+static void expect(const char *sql, const char *wanted)
+{
+  char got[512] = "";
+  struct query *query = NULL;
+  struct error error = {0};
+  enum status status = query_open(&query, db, sql, &error);
+  for (size_t used = 0; !status && query_next(query, &status, &error) && used < sizeof got;)
+    for (int c = 0; c < query_columns(query); c++)
+      used +=
+          (size_t)snprintf(got + used, sizeof got - used, "%s%s", query_is_null(query, c) ? "-" : query_text(query, c),
+                           c + 1 < query_columns(query) ? "|" : " ");
+  query_close(query);
+  if (status) fail_msg("%s", error.text);
+  assert_string_equal(got, wanted);
+}
+
+static const char labels[] = "SELECT shown, status, class.name FROM image JOIN dataset ON dataset.id = image.dataset"
+                             " LEFT JOIN class ON class.dataset = dataset.id AND ordinal = label"
+                             " WHERE root = CAST('/letters' AS BLOB) ORDER BY path";
+
+// The ordinals of the classes behind it move with a class folder that goes or comes; no image is ever called by another
+// class, and one whose class is gone by none.
+static void test_images_of_a_class_that_is_gone(void **state)
+{
+  (void)state;
+  scan("/letters", "ABD");
+  expect(labels, "A/1|ok|A A/2|ok|A B/1|ok|B B/2|ok|B D/1|ok|D D/2|ok|D ");
+  scan("/letters", "BD");
+  expect(labels, "A/1|missing|- A/2|missing|- B/1|ok|B B/2|ok|B D/1|ok|D D/2|ok|D ");
+  must(db_run(db, error, "UPDATE image SET status = 'missing', reason = 'one file' WHERE shown IN ('B/2', 'D/2')", ""));
+  // As if B/2 and D/2 alone had gone, then the folder A came back and C is new.
+  struct dataset_row dataset;
+  static char *const classes[] = {"A", "B", "C", "D"};
+  must(dataset_open(db, "/letters", &dataset, error));
+  must(dataset_begin(db, dataset.id, classes, 4, &(struct image_changes){0}, error));
+  expect("SELECT shown, name FROM image LEFT JOIN class ON class.dataset = image.dataset AND ordinal = label"
+         " WHERE status = 'missing' ORDER BY path",
+         "A/1|- A/2|- B/2|B D/2|D ");
+  scan("/letters", "ABCD");
+  expect(labels, "A/1|ok|A A/2|ok|A B/1|ok|B B/2|ok|B C/1|ok|C C/2|ok|C D/1|ok|D D/2|ok|D ");
+}
+
 // --- all of them -----------------------------------------------------------------------------------------------------
 
 static int set_up(void **state)
@@ -78,6 +150,7 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_lists_of_class_names),
+      cmocka_unit_test(test_images_of_a_class_that_is_gone),
   };
   return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -278,6 +278,23 @@ static void test_small_views(void **state)
               "quarantined\n2 of 2, best 2\n");
 }
 
+// What ingest makes of images whose whole class folder is gone: they stay in what was made of them, without a class.
+static void test_images_that_are_gone_stay_without_a_class(void **state)
+{
+  struct fixture *fixture = *state;
+  run_sql(fixture->db, "UPDATE image SET status = 'missing', reason = 'missing: gone', label = NULL WHERE id = 1");
+  run_sql(fixture->db, "UPDATE split_image SET grouping = 1 WHERE split = 1 AND image = 1");
+  expect_rows(state, "SELECT path, label, tensor_row FROM training_images WHERE run = 'first' ORDER BY path",
+              "p1.jpg|-|0\np2.jpg|A|1\n");
+  expect_rows(state, "SELECT grouping, label, images FROM near_duplicate_groups", "1|-|1\n");
+  run_sql(fixture->db, "UPDATE split_image SET grouping = 1 WHERE split = 1 AND image = 2");
+  expect_rows(state, "SELECT grouping, label, images FROM near_duplicate_groups", "1|A|2\n");
+  expect_rows(state,
+              "SELECT path, class, predicted FROM outside_images WHERE run = 'first' AND image IN (1, 2) "
+              "GROUP BY image",
+              "p1.jpg|-|A\np2.jpg|A|A\n");
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -291,6 +308,7 @@ int main(void)
       cmocka_unit_test(test_leaderboard_sets_each_run_beside_its_rival),
       cmocka_unit_test(test_small_views),
       cmocka_unit_test(test_comparison_of_outside_tests_and_not_across_splits),
+      cmocka_unit_test(test_images_that_are_gone_stay_without_a_class),
   };
   return cmocka_run_group_tests(tests, set_up, tear_down);
 }
