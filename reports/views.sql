@@ -238,14 +238,20 @@ FROM (SELECT split, part, count(*) AS images, count(*) FILTER (WHERE train_dista
 JOIN split ON split.id = parts.split
 ORDER BY 9, split.method, split.id, parts.part DESC;
 
--- A run beside others of the same model on the same datasets whose parts were shared out in another way: of each method the run
--- that is most like it (epochs, seed), then the latest. What a random split's accuracy has above a grouped one's is memory of
--- near-duplicates.
+-- A run beside others of the same model on the same images whose parts were shared out in another way: of each method the run that is
+-- most like it (settings from augment to train, then epochs, seed), then the latest. What a random split's accuracy has above a grouped
+-- one's is memory of near-duplicates, as far as the two runs' settings are equal: run_settings has them. The images are the same where
+-- the datasets' names are and, as the splits' keys have it, their content: a folder that grew since is another. Taken out of the texts
+-- as they were written, for want of functions for JSON.
 CREATE VIEW split_comparison(run, method, other, accuracy, low, high, images, with_train_neighbour, share) AS
 WITH
   judged AS (
     SELECT run.id, run.name, run.model, run.state, run.epochs_planned, run.seed, run.finished_at, run_datasets.datasets, split.method,
-           split.id AS split, split.bits, metric.value, metric.low, metric.high, metric.images
+           split.id AS split, split.bits, metric.value, metric.low, metric.high, metric.images,
+           substr(split.parameters, instr(split.parameters, '"dataset content'),
+                  instr(split.parameters, '"split.') - instr(split.parameters, '"dataset content')) AS content,
+           substr(run.config, instr(run.config, char(10) || 'augment:'),
+                  instr(run.config, char(10) || 'evaluate:') - instr(run.config, char(10) || 'augment:')) AS settings
     FROM run
     JOIN run_datasets ON run_datasets.run = run.name
     JOIN split ON split.id = run.split
@@ -253,10 +259,11 @@ WITH
   ranked AS (
     SELECT judged.name AS run, other.*,
            row_number() OVER (PARTITION BY judged.id, other.method
-                              ORDER BY other.id = judged.id DESC, other.epochs_planned = judged.epochs_planned DESC,
-                                       other.seed = judged.seed DESC, other.finished_at DESC, other.id DESC) AS place
+                              ORDER BY other.id = judged.id DESC, other.settings = judged.settings DESC,
+                                       other.epochs_planned = judged.epochs_planned DESC, other.seed = judged.seed DESC,
+                                       other.finished_at DESC, other.id DESC) AS place
     FROM judged
-    JOIN judged AS other ON other.model = judged.model AND other.datasets = judged.datasets
+    JOIN judged AS other ON other.model = judged.model AND other.datasets = judged.datasets AND other.content = judged.content
                          AND (other.state = 'done' OR other.id = judged.id)),
   counted AS (
     SELECT *, (SELECT count(*) FROM split_image WHERE split_image.split = ranked.split AND part = 'val' AND train_distance <= bits)

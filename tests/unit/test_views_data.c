@@ -55,9 +55,13 @@ static const char *const rows[] = {
                                                                                                                   "50."
                                                                                                                   "0"),
     "INSERT INTO look_alike VALUES (1, 7, 2, 5), (4, 6, 2, 4), (5, 1, 3, NULL)",
-    "INSERT INTO split VALUES (1, 1, 'aaaaaaaabb', '{}', 'random', 7, 3, 4, 0, 0.0, 5), (2, 1, 'ccccccccdd', '{}', "
-    "'grouped', 7, 4, 3, 0, 0.0, 2)",
-    "INSERT INTO split_dataset VALUES (1, 0, 1), (2, 0, 1)",
+    "INSERT INTO split VALUES (1, 1, 'aaaaaaaabb', '', 'random', 7, 3, 4, 0, 0.0, 5), (2, 1, 'ccccccccdd', '', "
+    "'grouped', "
+    "7, 4, 3, 0, 0.0, 2), (3, 1, 'eeeeeeeeff', '', 'grouped', 7, 4, 3, 0, 0.0, 2)",
+    // As stage split writes them: the third is of what the folder came to hold since.
+    "UPDATE split SET parameters = format('{\"code\":\"1\",\"dataset content\":\"%s\",\"split.method\":\"%s\"}', "
+    "iif(id = 3, 'b', 'a'), method)",
+    "INSERT INTO split_dataset VALUES (1, 0, 1), (2, 0, 1), (3, 0, 1)",
     "INSERT INTO split_class VALUES (1, 0, 'A'), (1, 1, 'B'), (2, 0, 'A'), (2, 1, 'B')",
     "INSERT INTO split_image VALUES (1, 1, 'train', 1, NULL), (1, 2, 'val', 1, 0), (1, 3, 'val', 2, 5), (1, 4, 'val', "
     "3, "
@@ -68,9 +72,14 @@ static const char *const rows[] = {
     "created_at) VALUES (1, 'resized', 1, 't', '{}', 'done', 100, 100, 3, 'U8', 3, 0.0)",
     RUN_COLUMNS RUN("1", "one", "done", "1", "7") ", " RUN("2", "two", "done", "2", "7") ", " RUN(
         "3", "three", "done", "2", "8") ", " RUN("4", "four", "running", "2", "7"),
+    RUN_COLUMNS RUN("5", "grown", "done", "3", "7") ", " RUN("6", "turned", "done", "2", "7"),
+    "UPDATE run SET config = replace(format('name: %s,augment:,  rotate: %d,train:,evaluate:,', name, name = "
+    "'turned'), "
+    "',', char(10))",
     "INSERT INTO metric VALUES (1, 'val', 'accuracy', 0.9, 0.8, 0.95, 4), (2, 'val', 'accuracy', 0.5, 0.4, 0.6, 1), "
     "(3, "
-    "'val', 'accuracy', 0.6, 0.5, 0.7, 1), (4, 'val', 'accuracy', 0.7, 0.5, 0.8, 1)",
+    "'val', 'accuracy', 0.6, 0.5, 0.7, 1), (4, 'val', 'accuracy', 0.7, 0.5, 0.8, 1), (5, 'val', 'accuracy', 0.8, 0.5, "
+    "0.8, 1), (6, 'val', 'accuracy', 0.75, 0.5, 0.8, 1)",
     // Mean self-confidences in val: A (0.9 + 0.8 + 0.7 + 0.05) / 4 = 0.61, B (0.9 + 0.5 + 0.4) / 3 = 0.6.
     "INSERT INTO prediction (run, image, part, label, predicted, confidence, label_confidence, label_rank, second, "
     "second_confidence, loss) VALUES " PREDICTION("1", "val", "0", "0", "0.9", "0.9", "1", "0.1") ", " PREDICTION("2", "val", "0", "0", "0.8", "0.8", "1", "0.2") ", " PREDICTION(
@@ -117,7 +126,8 @@ static void test_leakage(void **state)
 {
   (void)state;
   ask("SELECT split, part, images, with_train_neighbour, share, bits, dataset, runs FROM leakage",
-      "grouped-cccccccc|val|1|0|0.0|2|hands|four, three, two\ngrouped-cccccccc|test|1|1|1.0|2|hands|four, three, two\n"
+      "grouped-cccccccc|val|1|0|0.0|2|hands|four, three, turned, two\ngrouped-cccccccc|test|1|1|1.0|2|hands|four, "
+      "three, turned, two\n"
       "random-aaaaaaaa|val|4|2|0.5|5|hands|one\n");
   ask("SELECT split, grouping, label, images, first, last, train, val, test, none FROM near_duplicate_groups WHERE "
       "images "
@@ -128,11 +138,13 @@ static void test_leakage(void **state)
 static void test_comparison(void **state)
 {
   (void)state;
-  // Of the grouped runs the one of the same seed, not the later one, not the unfinished one; a run itself is itself.
+  // Of the grouped runs the one of the same settings and seed, not the later ones, not the unfinished one, none on what
+  // the folder came to hold since; a run itself is itself.
   ask("SELECT method, other, accuracy, images, with_train_neighbour FROM split_comparison WHERE run = 'one'",
       "random|one|0.9|4|2\ngrouped|two|0.5|1|0\n");
   ask("SELECT method, other FROM split_comparison WHERE run = 'three'", "random|one\ngrouped|three\n");
   ask("SELECT other FROM split_comparison WHERE run = 'four' AND method = 'grouped'", "four\n");
+  ask("SELECT method, other FROM split_comparison WHERE run = 'grown'", "grouped|grown\n");
 }
 
 static void test_audit(void **state)
