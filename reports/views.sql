@@ -387,18 +387,27 @@ LEFT JOIN class ON class.dataset = image.dataset AND class.ordinal = image.label
 JOIN run_tensor_set ON run_tensor_set.run = run.id
 JOIN tensor_row ON tensor_row.tensor_set = run_tensor_set.tensor_set AND tensor_row.image = split_image.image;
 
--- A run in a column of items and values: the first page of its report.
+-- A run in a column of items and values: the first page of its report. What it says of a dataset is of the run's split, which has all
+-- images that were ok then; what was quarantined then nobody knows where the dataset has changed since. In a union a dataset has the
+-- classes of its images, less those whose folder is gone since.
 CREATE VIEW run_summary(run, item, value, place) AS
 WITH total AS (SELECT run, count(*) AS epochs, sum(seconds) AS seconds, count(*) / sum(1.0 / images_per_second) AS rate
                FROM epoch GROUP BY run)
 SELECT name, 'model', format('%s, %,d parameters (%,d trained)', model, parameter_count, trainable_count), 1 FROM run
 UNION ALL
-SELECT run.name, 'dataset', format('%s: %,d images in %d classes, %,d quarantined', dataset.name,
-       (SELECT count(*) FROM image WHERE image.dataset = dataset.id AND status = 'ok'),
-       (SELECT count(*) FROM class WHERE class.dataset = dataset.id),
-       (SELECT count(*) FROM image WHERE image.dataset = dataset.id AND status = 'quarantined')),
+SELECT run.name, 'dataset', format('%s: %,d images in %d classes, ', dataset.name,
+       (SELECT count(*) FROM split_image JOIN image ON image.id = split_image.image
+        WHERE split_image.split = split.id AND image.dataset = dataset.id),
+       CASE (SELECT count(*) FROM split_dataset WHERE split_dataset.split = split.id)
+         WHEN 1 THEN (SELECT count(*) FROM split_class WHERE split_class.split = split.id)
+         ELSE (SELECT count(DISTINCT image.label) FROM split_image JOIN image ON image.id = split_image.image
+               WHERE split_image.split = split.id AND image.dataset = dataset.id) END)
+       || iif(instr(split.parameters, dataset.fingerprint) > 0, format('%,d quarantined', dataset.quarantined), 'changed since'),
        2 + 0.01 * split_dataset.ordinal
-FROM run JOIN split_dataset ON split_dataset.split = run.split JOIN dataset ON dataset.id = split_dataset.dataset
+FROM run
+JOIN split ON split.id = run.split
+JOIN split_dataset ON split_dataset.split = split.id
+JOIN dataset ON dataset.id = split_dataset.dataset
 UNION ALL
 SELECT run.name, 'split', format('%s, seed %d: %,d train, %,d val, %,d test', method, split.seed, train, val, test)
        || coalesce((SELECT format(', %,d left out', count(*)) FROM split_image WHERE split_image.split = split.id AND part = 'none'

@@ -54,8 +54,8 @@ static void predict(struct db *db, int run, const char *part, int first_image, i
 }
 
 static const char *const rows[] = {
-    "INSERT INTO dataset(id, name, root, fingerprint, images) VALUES (1, 'hands', CAST('/data/hands' AS BLOB), 'f', "
-    "19)",
+    "INSERT INTO dataset(id, name, root, fingerprint, images, quarantined) VALUES (1, 'hands', "
+    "CAST('/data/hands' AS BLOB), 'ffff', 18, 1)",
     "INSERT INTO class VALUES (1, 0, 'A'), (1, 1, 'B'), (1, 2, 'C'), (1, 3, 'D')",
     "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 18) "
     "INSERT INTO image(id, dataset, label, path, shown, status, width, height, bytes, sha256, mtime_ns, "
@@ -64,7 +64,7 @@ static const char *const rows[] = {
     "100, 'x', 0, 0 FROM n",
     "INSERT INTO image(id, dataset, path, shown, status, reason, bytes, mtime_ns, inode) "
     "VALUES (19, 1, x'ff', '\\xff', 'quarantined', 'empty: 0 bytes', 0, 0, 0)",
-    "INSERT INTO split VALUES (1, 1, 's', '{}', 'random', 7, 2, 18, 1, 0.0, 5)",
+    "INSERT INTO split VALUES (1, 1, 's', '{\"dataset content\":\"ffff\"}', 'random', 7, 2, 18, 1, 0.0, 5)",
     "INSERT INTO split_dataset VALUES (1, 0, 1)",
     "INSERT INTO split_class VALUES (1, 0, 'A'), (1, 1, 'B'), (1, 2, 'C'), (1, 3, 'D')",
     "INSERT INTO split_image (split, image, part) VALUES (1, 1, 'train'), (1, 2, 'train'), (1, 3, 'val')",
@@ -274,7 +274,7 @@ static void test_small_views(void **state)
   expect_rows(state,
               "SELECT value FROM run_summary WHERE run = 'first' AND item IN ('model', 'dataset', 'epochs') "
               "ORDER BY place",
-              "seed-cnn, 1,234,567 parameters (1,000 trained)\nhands: 18 images in 4 classes, 1 "
+              "seed-cnn, 1,234,567 parameters (1,000 trained)\nhands: 3 images in 4 classes, 1 "
               "quarantined\n2 of 2, best 2\n");
 }
 
@@ -295,6 +295,19 @@ static void test_images_that_are_gone_stay_without_a_class(void **state)
               "p1.jpg|-|A\np2.jpg|A|A\n");
 }
 
+// What a run was made of does not change with the folder.
+static void test_summary_is_of_the_dataset_as_it_was(void **state)
+{
+  struct fixture *fixture = *state;
+  static const char sql[] = "SELECT value FROM run_summary WHERE run = 'first' AND item = 'dataset'";
+  run_sql(fixture->db, "UPDATE dataset SET fingerprint = 'eeee', images = 15, quarantined = 4");
+  run_sql(fixture->db, "UPDATE image SET status = 'missing', reason = 'missing: gone' WHERE id = 2");
+  run_sql(fixture->db, "DELETE FROM class WHERE name = 'D'");
+  expect_rows(state, sql, "hands: 3 images in 4 classes, changed since\n");
+  run_sql(fixture->db, "UPDATE dataset SET fingerprint = NULL"); // as ingest has it while it reads
+  expect_rows(state, sql, "hands: 3 images in 4 classes, changed since\n");
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -309,6 +322,7 @@ int main(void)
       cmocka_unit_test(test_small_views),
       cmocka_unit_test(test_comparison_of_outside_tests_and_not_across_splits),
       cmocka_unit_test(test_images_that_are_gone_stay_without_a_class),
+      cmocka_unit_test(test_summary_is_of_the_dataset_as_it_was),
   };
   return cmocka_run_group_tests(tests, set_up, tear_down);
 }
