@@ -359,20 +359,31 @@ LEFT JOIN image AS twin ON twin.id = concerns.other
 LEFT JOIN class ON class.dataset = twin.dataset AND class.ordinal = twin.label
 ORDER BY named.dataset_name, concerns.place, concerns.rank, named.id;
 
--- The near-duplicate groups of each split, the largest first. A group is within one class (NULL: its folder is gone since); first and
--- last are frame numbers.
+-- The near-duplicate groups of each split, the largest first. A group is within one class (NULL: its folder is gone since), and may be
+-- of several datasets, in their order with ' + ' between them. first and last are the frame numbers of a group of one dataset: those of
+-- two count apart.
 CREATE VIEW near_duplicate_groups(split, grouping, label, images, first, last, train, val, test, none, dataset) AS
-SELECT split.method || '-' || substr(split.key, 1, 8), split_image.grouping, max(class.name), count(*), min(frame), max(frame),
-       count(*) FILTER (WHERE part = 'train'), count(*) FILTER (WHERE part = 'val'), count(*) FILTER (WHERE part = 'test'),
-       count(*) FILTER (WHERE part = 'none'), dataset.name
-FROM split_image
-JOIN split ON split.id = split_image.split
-JOIN image ON image.id = split_image.image
-JOIN dataset ON dataset.id = image.dataset
-LEFT JOIN class ON class.dataset = image.dataset AND class.ordinal = image.label
-WHERE split_image.grouping IS NOT NULL
-GROUP BY split.id, split_image.grouping
-ORDER BY split.id, count(*) DESC, split_image.grouping;
+WITH
+  shares AS (
+    SELECT split_image.split, split_image.grouping, split_dataset.ordinal, dataset.name, max(class.name) AS label,
+           count(*) AS images, min(frame) AS first, max(frame) AS last, count(*) FILTER (WHERE part = 'train') AS train,
+           count(*) FILTER (WHERE part = 'val') AS val, count(*) FILTER (WHERE part = 'test') AS test,
+           count(*) FILTER (WHERE part = 'none') AS none
+    FROM split_image
+    JOIN image ON image.id = split_image.image
+    JOIN dataset ON dataset.id = image.dataset
+    JOIN split_dataset ON split_dataset.split = split_image.split AND split_dataset.dataset = dataset.id
+    LEFT JOIN class ON class.dataset = image.dataset AND class.ordinal = image.label
+    WHERE split_image.grouping IS NOT NULL
+    GROUP BY split_image.split, split_image.grouping, split_dataset.ordinal
+    ORDER BY split_image.split, split_image.grouping, split_dataset.ordinal)
+SELECT split.method || '-' || substr(split.key, 1, 8), shares.grouping, max(label), sum(images),
+       iif(count(*) = 1, min(first), NULL), iif(count(*) = 1, max(last), NULL), sum(shares.train), sum(shares.val), sum(shares.test),
+       sum(none), group_concat(shares.name, ' + ')
+FROM shares
+JOIN split ON split.id = shares.split
+GROUP BY split.id, shares.grouping
+ORDER BY split.id, sum(images) DESC, shares.grouping;
 
 -- The rows that a run trains on; parameters are those of a materialised augmentation. label is NULL where the class folder is gone
 -- since.

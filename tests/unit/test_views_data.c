@@ -122,6 +122,16 @@ static void ask(const char *sql, const char *wanted)
   assert_string_equal(got, wanted);
 }
 
+static void change(const char *sql)
+{
+  struct db *db = NULL;
+  struct error error = {0};
+  enum status status = db_open(&db, path, DB_EXISTING, &error);
+  if (!status) status = db_run(db, &error, sql, "");
+  db_close(db);
+  if (status) fail_msg("%s", error.text);
+}
+
 static void test_leakage(void **state)
 {
   (void)state;
@@ -133,6 +143,28 @@ static void test_leakage(void **state)
       "images "
       "> 1",
       "random-aaaaaaaa|1|A|2|1|2|1|1|0|0\ngrouped-cccccccc|1|A|2|1|2|1|0|0|1\ngrouped-cccccccc|2|A|2|3|4|0|1|1|0\n");
+}
+
+// Frame 17 of one folder has nothing to do with frame 17 of another.
+static void test_groups_over_several_datasets(void **state)
+{
+  (void)state;
+  change("INSERT INTO dataset (id, name, root) VALUES (2, 'a, b', x'2f65')");
+  change("INSERT INTO split_dataset VALUES (3, 1, 2)");
+  change("INSERT INTO class VALUES (2, 0, 'B')");
+  change("INSERT INTO image (id, dataset, label, path, shown, status, width, height, bytes, sha256, frame, mtime_ns, "
+         "inode) "
+         "VALUES (20, 2, 0, x'31', '1', 'ok', 8, 8, 1, 's', 1, 0, 0), (21, 2, 0, x'32', '2', 'ok', 8, 8, 1, 's', 2, 0, "
+         "0)");
+  change("INSERT INTO split_image (split, image, part, grouping) VALUES (3, 20, 'train', 1), (3, 6, 'none', 1), (3, "
+         "21, 'val', 1), "
+         "(3, 7, 'val', 2)");
+  ask("SELECT grouping, label, images, first, last, train, val, none, dataset FROM near_duplicate_groups WHERE split "
+      "LIKE "
+      "'%eeeeeeee'",
+      "1|B|3|||1|1|1|hands + a, b\n2|B|1|7|7|0|1|0|hands\n");
+  change("DELETE FROM split_image WHERE split = 3");
+  change("DELETE FROM dataset WHERE id = 2");
 }
 
 static void test_comparison(void **state)
@@ -197,9 +229,8 @@ static int tear_down(void **state)
 int main(void)
 {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_leakage),
-      cmocka_unit_test(test_comparison),
-      cmocka_unit_test(test_audit),
+      cmocka_unit_test(test_leakage),      cmocka_unit_test(test_groups_over_several_datasets),
+      cmocka_unit_test(test_comparison),   cmocka_unit_test(test_audit),
       cmocka_unit_test(test_label_issues),
   };
   return cmocka_run_group_tests(tests, set_up, tear_down);
