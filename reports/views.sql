@@ -219,9 +219,10 @@ CREATE VIEW run_settings(run, setting, value) AS
 SELECT run.name, setting.key, setting.value FROM run, json_each(run.parameters) AS setting
 ORDER BY run.name, setting.key;
 
--- Files that are no whole, plain images, and why.
+-- Files that are no whole, plain images, and why. Those that are gone since were not refused: image.status 'missing'.
 CREATE VIEW quarantine(dataset, path, status, reason) AS
-SELECT dataset.name, shown, status, reason FROM image JOIN dataset ON dataset.id = image.dataset WHERE status <> 'ok'
+SELECT dataset.name, shown, status, reason FROM image JOIN dataset ON dataset.id = image.dataset
+WHERE status = 'quarantined'
 ORDER BY dataset.name, shown;
 
 -- How much of a part is known from training: images whose hash differs from that of a train image of their class in at most

@@ -284,6 +284,7 @@ static void test_images_that_are_gone_stay_without_a_class(void **state)
   struct fixture *fixture = *state;
   run_sql(fixture->db, "UPDATE image SET status = 'missing', reason = 'missing: gone', label = NULL WHERE id = 1");
   run_sql(fixture->db, "UPDATE split_image SET grouping = 1 WHERE split = 1 AND image = 1");
+  expect_rows(state, "SELECT path FROM quarantine", "\\xff\n");
   expect_rows(state, "SELECT path, label, tensor_row FROM training_images WHERE run = 'first' ORDER BY path",
               "p1.jpg|-|0\np2.jpg|A|1\n");
   expect_rows(state, "SELECT grouping, label, images FROM near_duplicate_groups", "1|-|1\n");
