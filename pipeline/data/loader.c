@@ -82,9 +82,11 @@ static enum status open_shard(struct shard *shard, const struct tensor_set *form
   if (!status && verify && strcmp(sha256, file->sha256) != 0)
     status = fail(error, BAD_DATA, "%s has SHA-256 %.12s..., the manifest says %.12s...", path, sha256, file->sha256);
   if (!status) status = tensorfile_open(&shard->file, path, error);
-  if (!status) status = tensorfile_find(shard->file, tensor_set_tensor(form), form->dtype, 4, shape, &pixels, error);
-  if (!status) *shard = (struct shard){shard->file, pixels, file->first_row, file->rows};
-  return status;
+  if (status) return status;
+  status = tensorfile_find(shard->file, tensor_set_tensor(form), form->dtype, 4, shape, &pixels, error);
+  if (status) return fail_within(error, "%s", path);
+  *shard = (struct shard){shard->file, pixels, file->first_row, file->rows};
+  return OK;
 }
 
 // Appends the files of one set to the shards.

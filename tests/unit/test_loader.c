@@ -254,6 +254,12 @@ static void test_files_that_are_not_what_their_rows_say(void **state)
   tensor_file_name(path, resized_key, 1);
   snprintf(aside, sizeof aside, "%s.aside", path);
   struct stat found;
+  struct db *db = open_db();
+  must(db_run(db, error, "UPDATE tensor_set SET height = 4, width = 4 WHERE key = ?", "t", resized_key));
+  refused("aaaaaaaaaaaa-00000.safetensors: tensor images is U8 [3, 8, 8, 3], needed is U8 [3, 4, 4, 3]");
+  must(db_run(db, error, "UPDATE tensor_set SET height = 8, width = 8 WHERE key = ?", "t", resized_key));
+  db_close(db);
+
   assert_int_equal(stat(in_folder(path), &found), 0);
   assert_int_equal(chmod(in_folder(path), 0666), 0);
 
