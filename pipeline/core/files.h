@@ -81,7 +81,8 @@ void publication_discard(struct publication *file); // harmless on a zeroed or c
 // Gives a file that is written and synced another name in its folder, and syncs the folder.
 enum status file_rename(const char *from, const char *to, struct error *error);
 
-// Removes from `folder` what publications of processes that are gone have left. A folder that is not there has none.
+// Removes from `folder` what publications of processes that are gone have left: a publication's temporary file is
+// locked until it is committed or discarded. A folder that is not there has none.
 enum status publications_collect(const char *folder, struct error *error);
 
 #endif

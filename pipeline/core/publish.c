@@ -1,9 +1,9 @@
 // Publication: see core/files.h. A file is under its name only when it is whole and on the disk.
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -25,6 +25,22 @@ static void folder_of(char out[PATH_LIMIT], const char *path)
   out[length] = '\0';
 }
 
+// A lock of the open file description, which the kernel frees with the process. False where another one has it (EAGAIN,
+// EACCES), and where the file system has no locks.
+static bool lock(int fd, short type)
+{
+  struct flock whole = {.l_type = type, .l_whence = SEEK_SET};
+  return fcntl(fd, F_OFD_SETLK, &whole) == 0;
+}
+
+// Makes a new temporary ours: a collector that found it before it was locked has it, or has removed it.
+static bool claim(int fd)
+{
+  struct stat info;
+  if (!lock(fd, F_WRLCK) && (errno == EAGAIN || errno == EACCES)) return false;
+  return fstat(fd, &info) == 0 && info.st_nlink > 0;
+}
+
 // A new file beside the target, as rename cannot leave the file system. Not mkstemp: its mode is 0600 whatever the
 // umask, and a published file is as readable as any other that this person makes. The dot keeps it out of walks over
 // results.
@@ -37,9 +53,11 @@ static int create_temporary(char out[PATH_LIMIT], const char *folder)
     snprintf(name, sizeof name, TEMPORARY "%ld-%ld-%d", (long)getpid(), now.tv_nsec, attempt);
     if (path_join(out, folder, name, NULL)) return errno = ENAMETOOLONG, -1;
     int fd = open(out, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    if (fd >= 0 || errno != EEXIST) return fd;
+    if (fd < 0 && errno != EEXIST) return -1;
+    if (fd >= 0 && claim(fd)) return fd;
+    if (fd >= 0) close(fd);
   }
-  return -1;
+  return errno = EEXIST, -1;
 }
 
 enum status publication_open(struct publication *file, const char *path, struct error *error)
@@ -82,7 +100,9 @@ enum status file_rename(const char *from, const char *to, struct error *error)
 static enum status commit(struct publication *file, bool synced, struct error *error)
 {
   enum status status = OK;
-  if (fflush(file->stream) != 0 || ferror(file->stream)) status = fail_errno(error, "cannot write %s", file->path);
+  int held = fcntl(file->fd, F_DUPFD_CLOEXEC, 0); // keeps the lock until the file has its name
+  if (held < 0 || fflush(file->stream) != 0 || ferror(file->stream))
+    status = fail_errno(error, "cannot write %s", file->path);
   if (!status && synced && fsync(file->fd) < 0) status = fail_errno(error, "cannot sync %s", file->path);
   int closed = fclose(file->stream);
   file->stream = NULL;
@@ -90,6 +110,7 @@ static enum status commit(struct publication *file, bool synced, struct error *e
   if (!status && closed != 0) status = fail_errno(error, "cannot close %s", file->path);
   if (!status && rename(file->temporary, file->path) < 0)
     status = fail_errno(error, "cannot give %s its name", file->path);
+  if (held >= 0) close(held);
   if (!status) {
     file->committed = true;
     return synced ? sync_folder(file->path, error) : OK;
@@ -119,28 +140,16 @@ void publication_discard(struct publication *file)
   *file = (struct publication){.fd = -1};
 }
 
-// Whether a process has ended, though nobody has asked for its exit status yet: an orphan's heir may take its time.
-static bool is_zombie(long pid)
+// Removes a temporary that no process holds. Process ids would not tell: of a container beside this one, the writer's
+// is nobody's here. What cannot be locked is kept, and so is all on a file system without locks.
+static enum status collect(const char *path, struct error *error)
 {
-  char path[64], text[512] = "";
-  snprintf(path, sizeof path, "/proc/%ld/stat", pid);
-  int fd = open(path, O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return false;
-  ssize_t size = read(fd, text, sizeof text - 1);
-  close(fd);
-  const char *name_end = size > 0 ? strrchr(text, ')') : NULL; // "31505 (program) Z ..."
-  return name_end && strncmp(name_end, ") Z", 3) == 0;
-}
-
-// Whether a name is a temporary file's whose process is gone. A process id that was given to another process since
-// keeps the file until that one has ended, too.
-static bool is_abandoned(const char *name)
-{
-  char *end;
-  if (strncmp(name, TEMPORARY, sizeof TEMPORARY - 1) != 0) return false;
-  long pid = strtol(name + sizeof TEMPORARY - 1, &end, 10);
-  if (*end != '-' || pid <= 0) return false;
-  return (kill((pid_t)pid, 0) < 0 && errno == ESRCH) || is_zombie(pid);
+  enum status status = OK;
+  int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+  if (fd < 0) return OK;
+  if (lock(fd, F_RDLCK) && unlink(path) < 0 && errno != ENOENT) status = fail_errno(error, "cannot remove %s", path);
+  close(fd); // and not before: the writer of a file that is just being made would take it for its own
+  return status;
 }
 
 enum status publications_collect(const char *folder, struct error *error)
@@ -150,9 +159,10 @@ enum status publications_collect(const char *folder, struct error *error)
   if (access(folder, F_OK) < 0) return OK;
   enum status status = folder_list(&listing, folder, error);
   for (size_t i = 0; !status && i < listing.count; i++) {
-    if (!listing.entries[i].is_regular || !is_abandoned(listing.entries[i].name)) continue;
-    status = path_join(path, folder, listing.entries[i].name, error);
-    if (!status && unlink(path) < 0 && errno != ENOENT) status = fail_errno(error, "cannot remove %s", path);
+    const struct entry *entry = &listing.entries[i];
+    if (!entry->is_regular || strncmp(entry->name, TEMPORARY, sizeof TEMPORARY - 1) != 0) continue;
+    status = path_join(path, folder, entry->name, error);
+    if (!status) status = collect(path, error);
   }
   listing_release(&listing);
   return status;

@@ -276,32 +276,48 @@ static void test_refused_write_is_seen(void **state)
 static void test_what_the_dead_left_is_collected(void **state)
 {
   (void)state;
-  char mine[64], path[128];
+  struct publication mine;
+  assert_int_equal(mkdir(in_folder("collect"), 0777), 0);
+  assert_int_equal(publication_open(&mine, in_folder("collect/mine"), NULL), OK);
+  pid_t child = fork();
+  if (child == 0) { // ends in the middle of it; the copy of the parent's does not end that
+    struct publication file;
+    _exit(publication_open(&file, in_folder("collect/lost"), NULL) ? 1 : 0);
+  }
+  siginfo_t ended;
+  assert_int_equal(waitid(P_PID, (id_t)child, &ended, WEXITED | WNOWAIT), 0); // and nobody has asked for its status
+  assert_int_equal(ended.si_status, 0);
+  write_file("collect/kept", "x", 1);
+  assert_int_equal(count_entries(in_folder("collect")), 3);
+  assert_int_equal(publications_collect(in_folder("collect"), NULL), OK);
+  assert_int_equal(count_entries(in_folder("collect")), 2);
+  assert_int_equal(publication_commit(&mine, NULL), OK);
+  assert_int_equal(access(in_folder("collect/mine"), F_OK), 0);
+  assert_int_equal(publications_collect(in_folder("nowhere"), NULL), OK);
+  assert_int_equal(waitpid(child, NULL, 0), child);
+}
+
+// The writer is in a container beside this one, say: nobody here has its process id, or somebody else has.
+static void test_what_is_being_written_is_not_collected_whoever_writes_it(void **state)
+{
+  (void)state;
+  char paths[2][64];
+  int fds[2];
   pid_t child = fork();
   if (child == 0) _exit(0);
   assert_int_equal(waitpid(child, NULL, 0), child); // a process id that nobody has now
-  assert_int_equal(mkdir(in_folder("collect"), 0777), 0);
-  snprintf(mine, sizeof mine, "collect/.publishing-%ld-1-0", (long)getpid());
-  snprintf(path, sizeof path, "collect/.publishing-%ld-1-0", (long)child);
-  write_file(mine, "x", 1);
-  write_file(path, "x", 1);
-  write_file("collect/.publishing-", "x", 1);
-  write_file("collect/kept", "x", 1);
-  assert_int_equal(publications_collect(in_folder("collect"), NULL), OK);
-  assert_int_equal(access(in_folder(path), F_OK), -1);
-  assert_int_equal(access(in_folder(mine), F_OK), 0);
-  assert_int_equal(count_entries(in_folder("collect")), 3);
-  assert_int_equal(publications_collect(in_folder("nowhere"), NULL), OK);
-
-  child = fork(); // one that has ended, and whose exit status nobody has asked for
-  if (child == 0) _exit(0);
-  siginfo_t ended;
-  assert_int_equal(waitid(P_PID, (id_t)child, &ended, WEXITED | WNOWAIT), 0);
-  snprintf(path, sizeof path, "collect/.publishing-%ld-2-0", (long)child);
-  write_file(path, "x", 1);
-  assert_int_equal(publications_collect(in_folder("collect"), NULL), OK);
-  assert_int_equal(access(in_folder(path), F_OK), -1);
-  assert_int_equal(waitpid(child, NULL, 0), child);
+  assert_int_equal(mkdir(in_folder("beside"), 0777), 0);
+  for (int i = 0; i < 2; i++) {
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    snprintf(paths[i], sizeof paths[i], "beside/.publishing-%ld-1-0", (long)(i ? getpid() : child));
+    fds[i] = open(write_file(paths[i], "x", 1), O_RDWR);
+    assert_int_equal(fcntl(fds[i], F_OFD_SETLK, &lock), 0);
+  }
+  assert_int_equal(publications_collect(in_folder("beside"), NULL), OK);
+  assert_int_equal(count_entries(in_folder("beside")), 2);
+  for (int i = 0; i < 2; i++) close(fds[i]);
+  assert_int_equal(publications_collect(in_folder("beside"), NULL), OK);
+  assert_int_equal(count_entries(in_folder("beside")), 0);
 }
 
 int main(void)
@@ -319,6 +335,7 @@ int main(void)
       cmocka_unit_test(test_publication_fails_cleanly),
       cmocka_unit_test(test_refused_write_is_seen),
       cmocka_unit_test(test_what_the_dead_left_is_collected),
+      cmocka_unit_test(test_what_is_being_written_is_not_collected_whoever_writes_it),
   };
   return cmocka_run_group_tests(tests, folder_setup, folder_teardown);
 }
