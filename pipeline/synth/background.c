@@ -146,10 +146,11 @@ static struct surface shining(struct rng *rng, enum texture texture, float glow)
 
 // --- things --------------------------------------------------------------------------------------------------------
 
-static struct thing *put(struct room *room, float x, float y, float z, float half_x, float half_y, float half_z,
+enum { PERSON_PARTS = 5, FURNITURE = ROOM_THINGS - PERSON_PARTS };
+
+static struct thing *add(struct room *room, float x, float y, float z, float half_x, float half_y, float half_z,
                          float turn, struct surface surface)
 {
-  if (room->thing_count == ROOM_THINGS) room->thing_count--; // the last one makes room
   struct thing *thing = &room->things[room->thing_count++];
   *thing = (struct thing){.middle = {x, y, z},
                           .half = {half_x, half_y, half_z},
@@ -157,6 +158,14 @@ static struct thing *put(struct room *room, float x, float y, float z, float hal
                           .sine = sinf(turn),
                           .surface = surface};
   return thing;
+}
+
+// A piece of furniture. In a full room the last one makes way: the places left are a person's.
+static struct thing *put(struct room *room, float x, float y, float z, float half_x, float half_y, float half_z,
+                         float turn, struct surface surface)
+{
+  if (room->thing_count == FURNITURE) room->thing_count--;
+  return add(room, x, y, z, half_x, half_y, half_z, turn, surface);
 }
 
 static struct surface thing_surface(struct rng *rng)
@@ -470,7 +479,7 @@ static void make_garden(struct background *b, struct rng *rng)
   }
 }
 
-// Head, neck and shoulders of somebody who sits behind the hand.
+// Head, neck and shoulders of somebody who sits behind the hand: PERSON_PARTS things.
 static void put_person(struct background *b, struct rng *rng, const float skin[3])
 {
   static const uint32_t hairs[] = {0x1C1714, 0x3A281C, 0x6B4A2C, 0xA8875A, 0x8C8680};
@@ -481,11 +490,11 @@ static void put_person(struct background *b, struct rng *rng, const float skin[3
   for (int c = 0; c < 3; c++) face.base[c] = skin[c], face.other[c] = skin[c] * (c ? 0.6f : 0.8f);
   float turn = yaw - 0.5f * pi;
   struct surface shirt = patterned(rng, TEXTURE_CLOTH);
-  put(&b->room, x, y, z - 0.72f, 0.23f, 0.12f, 0.5f, turn, shirt)->round = true;
-  put(&b->room, x, y, z - 0.36f, 0.21f, 0.085f, 0.09f, turn, shirt)->round = true; // shoulders
-  put(&b->room, x, y, z - 0.16f, 0.055f, 0.055f, 0.12f, turn, face)->round = true;
-  put(&b->room, x, y, z, 0.075f, 0.095f, 0.115f, turn, face)->round = true;
-  put(&b->room, x + 0.03f * cosf(yaw), y + 0.03f * sinf(yaw), z + 0.045f, 0.085f, 0.1f, 0.095f, turn, PLAIN(rng, hairs))
+  add(&b->room, x, y, z - 0.72f, 0.23f, 0.12f, 0.5f, turn, shirt)->round = true;
+  add(&b->room, x, y, z - 0.36f, 0.21f, 0.085f, 0.09f, turn, shirt)->round = true; // shoulders
+  add(&b->room, x, y, z - 0.16f, 0.055f, 0.055f, 0.12f, turn, face)->round = true;
+  add(&b->room, x, y, z, 0.075f, 0.095f, 0.115f, turn, face)->round = true;
+  add(&b->room, x + 0.03f * cosf(yaw), y + 0.03f * sinf(yaw), z + 0.045f, 0.085f, 0.1f, 0.095f, turn, PLAIN(rng, hairs))
       ->round = true;
   b->person = true;
 }

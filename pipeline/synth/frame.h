@@ -21,7 +21,7 @@
 #include "synth/walk.h"
 
 // Raised when the same number becomes another picture.
-enum { SYNTH_CODE = 2 };
+enum { SYNTH_CODE = 3 };
 
 enum { FRAME_SIDE_MIN = 32, FRAME_SIDE_MAX = 1024, FRAME_TEXT = 4096 };
 

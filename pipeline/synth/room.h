@@ -11,7 +11,7 @@
 #include "core/status.h"
 #include "synth/texture.h"
 
-enum { ROOM_THINGS = 24, ROOM_LAMPS = 3, ROOM_WALLS = 6 };
+enum { ROOM_THINGS = 29, ROOM_LAMPS = 3, ROOM_WALLS = 6 };
 
 // A box or the ellipsoid inside it, turned about the vertical.
 struct thing {

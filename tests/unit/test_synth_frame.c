@@ -80,6 +80,31 @@ static void test_a_session_keeps_person_and_place(void **state)
   assert_memory_not_equal(&first.background, &next.background, sizeof first.background);
 }
 
+// From shirt to hair, also in a room that is full of furniture.
+static void test_a_person_is_whole(void **state)
+{
+  (void)state;
+  enum { FURNITURE = ROOM_THINGS - 5 };
+  static const float skin[3] = {0.5f, 0.4f, 0.3f};
+  int persons = 0, most = 0;
+  for (uint64_t i = 0; i < 4000; i++) {
+    struct background background;
+    struct rng rng = rng_at(0, RNG_SYNTH, i, 0);
+    background_make(&background, &rng, 1, skin);
+    const struct room *room = &background.room;
+    assert_in_range(room->thing_count, 0, background.person ? ROOM_THINGS : FURNITURE);
+    if (!background.person) continue;
+    const struct thing *parts = room->things + room->thing_count - 5;
+    for (int p = 0; p < 5; p++) assert_true(parts[p].round);
+    assert_true(parts[0].half[2] == 0.5f && parts[0].surface.texture == TEXTURE_CLOTH);
+    assert_memory_equal(parts[3].surface.base, skin, sizeof skin);
+    persons++;
+    if (room->thing_count > most) most = room->thing_count;
+  }
+  assert_in_range(persons, 200, 500);
+  assert_int_equal(most, ROOM_THINGS); // there was one
+}
+
 // Neighbours differ little, sessions and independent images much.
 static void test_frames_walk_slowly(void **state)
 {
@@ -167,9 +192,9 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_same_bytes_on_any_threads), cmocka_unit_test(test_a_session_keeps_person_and_place),
-      cmocka_unit_test(test_frames_walk_slowly),        cmocka_unit_test(test_walks_fill_their_range),
-      cmocka_unit_test(test_parameters_are_recorded),   cmocka_unit_test(test_hands_are_in_the_picture),
-      cmocka_unit_test(test_impossible_sides),
+      cmocka_unit_test(test_a_person_is_whole),         cmocka_unit_test(test_frames_walk_slowly),
+      cmocka_unit_test(test_walks_fill_their_range),    cmocka_unit_test(test_parameters_are_recorded),
+      cmocka_unit_test(test_hands_are_in_the_picture),  cmocka_unit_test(test_impossible_sides),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
