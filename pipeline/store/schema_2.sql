@@ -94,7 +94,7 @@ CREATE TABLE synth (
   root BLOB NOT NULL UNIQUE,
   seed INTEGER NOT NULL,
   size INTEGER NOT NULL,          -- side in pixels
-  video INTEGER NOT NULL,         -- frames of a class in one session; 1: every image by itself
+  video INTEGER NOT NULL,         -- frames of a class in one session; 1: one of each class
   variety REAL NOT NULL,          -- 0..1: how far poses, places and cameras leave the usual
   code INTEGER NOT NULL,          -- of the renderer: with another one, the same numbers are other pictures
   created_at REAL NOT NULL

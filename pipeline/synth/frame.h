@@ -27,7 +27,7 @@ enum { FRAME_SIDE_MIN = 32, FRAME_SIDE_MAX = 1024, FRAME_TEXT = 4096 };
 
 struct frame_series {
   uint64_t seed;
-  uint32_t video; // frames of a class in a session; 1: every image by itself
+  uint32_t video; // frames of a class in a session; 1: one of each class
   float variety;  // 0..1: how far poses, place in the frame, distance, roll, noise and clutter leave the usual
 };
 
