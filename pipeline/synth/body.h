@@ -8,7 +8,7 @@
 
 #include "synth/skeleton.h"
 
-enum part_group { GROUP_PALM, GROUP_FINGER, GROUP_THUMB = GROUP_FINGER + HAND_FINGERS, GROUP_SLEEVE, PART_GROUPS };
+enum part_group { GROUP_PALM, GROUP_FINGER, GROUP_THUMB = GROUP_FINGER + HAND_FINGERS, GROUP_SLEEVE };
 
 // What a part's surface looks like.
 enum part_kind {

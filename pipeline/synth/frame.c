@@ -194,7 +194,6 @@ static void make_hand(struct frame *frame)
 void frame_make(struct frame *frame, const struct frame_series *series, int class, uint64_t index)
 {
   *frame = (struct frame){.class = class,
-                          .index = index,
                           .walk = walk_at(series->seed, class, index, series->video),
                           .hand = class != HAND_CLASS_NOTHING,
                           .variety = series->variety};

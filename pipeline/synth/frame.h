@@ -33,7 +33,6 @@ struct frame_series {
 
 struct frame {
   int class;
-  uint64_t index; // from 0
   struct walk walk;
   bool hand; // not of `nothing`
   float variety;
@@ -45,6 +44,7 @@ struct frame {
   int quality; // JPEG's
 };
 
+// `index` is from 0, the image's number from 1.
 void frame_make(struct frame *frame, const struct frame_series *series, int class, uint64_t index);
 
 struct renderer; // one thread's memory for images of one side

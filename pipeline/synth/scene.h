@@ -48,8 +48,8 @@ struct synth_box {
 struct synth_box synth_hand_box(const struct synth_scene *scene, int width, int height);
 
 // Draws the hand over `pixels`, linear RGB [height, width, 3], in place. `coverage` [height, width], unless NULL,
-// becomes the hand's share of each pixel. Sides up to SYNTH_SIDE_LIMIT. Allocates nothing; one thread: call it from
-// several for several pictures.
+// becomes the hand's share of each pixel: tests compare outlines by it. Sides up to SYNTH_SIDE_LIMIT. Allocates
+// nothing; one thread: call it from several for several pictures.
 void synth_draw_hand(const struct synth_scene *scene, int width, int height, float *pixels, float *coverage);
 
 #endif
