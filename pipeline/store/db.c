@@ -136,10 +136,6 @@ static enum status check_identity(struct db *db, enum db_mode mode, int64_t *ver
     return fail(error, BAD_DATA,
                 "%s: made by a newer version: its schema is %lld, this program knows up to %d; left as it is", db->path,
                 (long long)*version, SCHEMA_VERSION);
-  if (*version < SCHEMA_VERSION && mode == DB_READ_ONLY)
-    return fail(error, BAD_DATA,
-                "%s: of an older schema, %lld; this program reads %d: run any stage once to bring it up", db->path,
-                (long long)*version, SCHEMA_VERSION);
   if (triggers > 0)
     return fail(error, BAD_DATA, "%s: holds %lld triggers, a manifest has none; refused, left as it is", db->path,
                 (long long)triggers);
@@ -260,18 +256,15 @@ static enum status refresh_views(struct db *db, struct error *error)
 
 static enum status open_handle(struct db *db, enum db_mode mode, struct error *error)
 {
-  static const int flags[] = {[DB_CREATE] = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE,
-                              [DB_EXISTING] = SQLITE_OPEN_READWRITE,
-                              [DB_READ_ONLY] = SQLITE_OPEN_READONLY};
   int64_t version = 0;
   enum status status = check_file(db, mode, error);
   if (status) return status;
-  int code = sqlite3_open_v2(db->path, &db->handle, flags[mode] | SQLITE_OPEN_FULLMUTEX, NULL);
+  int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_FULLMUTEX | (mode == DB_CREATE ? SQLITE_OPEN_CREATE : 0);
+  int code = sqlite3_open_v2(db->path, &db->handle, flags, NULL);
   if (code != SQLITE_OK) return fail_sqlite(db, error, code, NULL);
   status = configure(db, error);
   if (!status) status = check_identity(db, mode, &version, error);
-  if (status || mode == DB_READ_ONLY) return status;
-  status = choose_journal(db, error);
+  if (!status) status = choose_journal(db, error);
   if (!status && version < SCHEMA_VERSION) status = migrate(db, error);
   if (!status) status = refresh_views(db, error);
   return status;

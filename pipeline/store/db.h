@@ -24,12 +24,12 @@
 struct db;
 struct query;
 
-enum db_mode { DB_CREATE, DB_EXISTING, DB_READ_ONLY };
+enum db_mode { DB_CREATE, DB_EXISTING };
 
-// Opens the manifest at `path`. DB_CREATE makes it where it is missing (its folder must be there). DB_CREATE and
-// DB_EXISTING migrate an older one and make the views anew if they are not this program's; DB_READ_ONLY changes
-// nothing. A file that is no database, another application's, of a newer schema, or has triggers (ours has none:
-// somebody wants his SQL run) is BAD_DATA and is left untouched. A missing one is FAILED.
+// Opens the manifest at `path`. DB_CREATE makes it where it is missing (its folder must be there). An older one is
+// migrated, and the views are made anew if they are not this program's. A file that is no database, another
+// application's, of a newer schema, or has triggers (ours has none: somebody wants his SQL run) is BAD_DATA and is left
+// untouched. A missing one is FAILED.
 enum status db_open(struct db **out, const char *path, enum db_mode mode, struct error *error);
 void db_close(struct db *db);
 const char *db_path(const struct db *db);

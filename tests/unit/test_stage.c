@@ -159,7 +159,7 @@ static void log_column(const struct fixture *fixture, int id, const char *column
   struct query *query = NULL;
   struct error error = {0};
   char sql[128];
-  enum status status = db_open(&db, fixture->manifest, DB_READ_ONLY, &error);
+  enum status status = db_open(&db, fixture->manifest, DB_EXISTING, &error);
   if (status) fail_msg("%s", error.text);
   snprintf(sql, sizeof sql, "SELECT %s FROM stage_log WHERE id = ?", column);
   assert_int_equal(query_open(&query, db, sql, &error), OK);

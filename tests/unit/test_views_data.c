@@ -110,7 +110,7 @@ static void ask(const char *sql, const char *wanted)
   struct db *db = NULL;
   struct query *query = NULL;
   struct error error = {0};
-  enum status status = db_open(&db, path, DB_READ_ONLY, &error);
+  enum status status = db_open(&db, path, DB_EXISTING, &error);
   if (!status) status = query_open(&query, db, sql, &error);
   while (!status && query_next(query, &status, &error) && used < sizeof got)
     for (int c = 0; c < query_columns(query) && used < sizeof got; c++)
