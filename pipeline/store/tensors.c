@@ -1,14 +1,13 @@
 #include "store/tensors.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "core/mem.h"
+#include "store/recorded.h"
 
 static const char *const kinds[] = {"resized", "augmented", "features"};
 
@@ -203,21 +202,7 @@ void tensor_file_name(char out[128], const char *key, int ordinal)
 
 enum status tensor_file_check(const char *folder, const struct tensor_file *file, struct error *error)
 {
-  char path[PATH_LIMIT];
-  enum status status = path_join(path, folder, file->path, error);
-  if (status) return status;
-  // A row is not trusted more than a file: what we made lies in our folder.
-  if (strncmp(file->path, TENSOR_FOLDER "/", sizeof TENSOR_FOLDER) != 0 || strstr(file->path, "..") ||
-      strchr(file->path + sizeof TENSOR_FOLDER, '/'))
-    return fail(error, BAD_DATA, "the manifest names a tensor file outside " TENSOR_FOLDER "/: %s", file->path);
-  struct stat found;
-  if (lstat(path, &found))
-    return fail(error, BAD_DATA, "%s: %s, but the manifest has it as done", path, strerror(errno));
-  if (!S_ISREG(found.st_mode)) return fail(error, BAD_DATA, "%s is not a plain file", path);
-  if ((uint64_t)found.st_size != file->bytes)
-    return fail(error, BAD_DATA, "%s has %lld bytes, the manifest says %llu", path, (long long)found.st_size,
-                (unsigned long long)file->bytes);
-  return OK;
+  return recorded_file_check(folder, TENSOR_FOLDER, file->path, file->bytes, error);
 }
 
 enum status tensor_set_forget_from(struct db *db, struct tensor_set *set, int ordinal, struct error *error)

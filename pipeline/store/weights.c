@@ -1,10 +1,10 @@
 #include "store/weights.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
+
+#include "store/recorded.h"
 
 void weights_file_name(char out[128], const char *key)
 {
@@ -49,22 +49,9 @@ enum status weights_insert(struct db *db, const struct weights_source *source, s
 
 enum status weights_file_check(const char *folder, const struct weights_row *row, struct error *error)
 {
-  char path[PATH_LIMIT];
-  struct stat found;
-  enum status status = path_join(path, folder, row->path, error);
-  if (status) return status;
-  // A row is not trusted more than a file: what we made lies in our folder.
-  if (strncmp(row->path, WEIGHTS_FOLDER "/", sizeof WEIGHTS_FOLDER) != 0 ||
-      strchr(row->path + sizeof WEIGHTS_FOLDER, '/'))
-    return fail(error, BAD_DATA, "the manifest names weights outside " WEIGHTS_FOLDER "/: %s", row->path);
-  if (lstat(path, &found))
-    return fail(error, BAD_DATA, "%s: %s, but the manifest has it as done: run build/stages/weights again", path,
-                strerror(errno));
-  if (!S_ISREG(found.st_mode)) return fail(error, BAD_DATA, "%s is not a plain file", path);
-  if ((uint64_t)found.st_size != row->bytes)
-    return fail(error, BAD_DATA, "%s has %lld bytes, the manifest says %llu: run build/stages/weights again", path,
-                (long long)found.st_size, (unsigned long long)row->bytes);
-  return OK;
+  struct error why = {0};
+  enum status status = recorded_file_check(folder, WEIGHTS_FOLDER, row->path, row->bytes, &why);
+  return status ? fail(error, status, "%s: run build/stages/weights again", why.text) : OK;
 }
 
 enum status weights_choose(struct db *db, const char *model, const char *wanted, const char *item, const char *place,

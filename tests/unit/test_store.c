@@ -1,6 +1,7 @@
 // Rows of the manifest: what the functions of store/ write and read back, and what they refuse.
 #include "store/images.h"
 #include "store/runs.h"
+#include "store/weights.h"
 
 #include "check.h"
 #include "folder.h"
@@ -131,6 +132,32 @@ static void test_images_of_a_class_that_is_gone(void **state)
   expect(labels, "A/1|ok|A A/2|ok|A B/1|ok|B B/2|ok|B C/1|ok|C C/2|ok|C D/1|ok|D D/2|ok|D ");
 }
 
+// --- files -----------------------------------------------------------------------------------------------------------
+
+static void weights_are(const char *path, uint64_t bytes, const char *message)
+{
+  struct weights_row row = {.bytes = bytes};
+  struct error error = {0};
+  snprintf(row.path, sizeof row.path, "%s", path);
+  assert_int_equal(weights_file_check(folder, &row, &error), message ? BAD_DATA : OK);
+  if (message && (!strstr(error.text, message) || !strstr(error.text, "run build/stages/weights again")))
+    fail_msg("%s: %s", path, error.text);
+}
+
+static void test_rows_of_weights_that_lead_out_are_refused(void **state)
+{
+  (void)state;
+  static const char *const out[] = {"../x", "/etc/passwd", "weights/../../x", "weights/a/b", "weights", "tensors/x"};
+  assert_int_equal(mkdir(in_folder("weights"), 0777), 0);
+  write_file("weights/x", "four", 4);
+  for (size_t i = 0; i < sizeof out / sizeof *out; i++)
+    weights_are(out[i], 4, "the manifest names a file outside weights/");
+  weights_are("weights/..", 4, "is not a plain file");
+  weights_are("weights/y", 4, "No such file");
+  weights_are("weights/x", 5, "weights/x has 4 bytes, the manifest says 5");
+  weights_are("weights/x", 4, NULL);
+}
+
 // --- all of them -----------------------------------------------------------------------------------------------------
 
 static int set_up(void **state)
@@ -151,6 +178,7 @@ int main(void)
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_lists_of_class_names),
       cmocka_unit_test(test_images_of_a_class_that_is_gone),
+      cmocka_unit_test(test_rows_of_weights_that_lead_out_are_refused),
   };
   return cmocka_run_group_tests(tests, set_up, tear_down);
 }
