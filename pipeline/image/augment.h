@@ -4,14 +4,16 @@
 //
 //   struct augment_parameters p = augment_draw(&recipe, seed, image_id, epoch);
 //   augment_apply(&p, source, NULL, width, height, out);
-//   augment_to_json(&p, text);        // recorded per row; augment_from_json reads it back
+//   augment_to_json(&p, text);        // recorded per row
 //
 // Horizontal flips are off by default: a mirrored hand is another signer's hand at best. Rotation is capped
 // at 30 degrees, because some letters differ by little else.
 //
 // To add an operation: a range in the recipe, a field in the parameters with a value that does nothing, a
-// draw at the END of augment_draw (earlier draws keep their numbers), a row in the table of augment.c, its
-// pixels in augment_apply.c (or augment_geometry.c), a key in config/keys_table.c, and a test.
+// draw at the END of augment_draw (earlier draws keep their numbers), a row in the table of augment.c, a term
+// in augment_recipe_is_off (without it whoever asks for this operation alone trains unaugmented), its pixels in
+// augment_apply.c (augment_geometry.c, augment_camera.c), a key in config/keys_table.c, its line in
+// settings_augment (keys/settings.c), and a test.
 #ifndef IMAGE_AUGMENT_H
 #define IMAGE_AUGMENT_H
 
@@ -99,6 +101,7 @@ enum { AUGMENT_JSON_LIMIT = 2048, AUGMENT_SOFT_SIDE = 256 };
 // Parameters that change nothing.
 struct augment_parameters augment_identity(void);
 
+// True if every picture stays what it is: a border, or what backgrounds are taken from, switches nothing on.
 bool augment_recipe_is_off(const struct augment_recipe *recipe);
 
 // Every operation takes its own number of the stream (seed, RNG_AUGMENT, image, variant) whether it is on or
@@ -109,11 +112,16 @@ struct augment_parameters augment_draw(const struct augment_recipe *recipe, uint
 void augment_to_json(const struct augment_parameters *parameters, char text[AUGMENT_JSON_LIMIT]);
 
 // Reads what augment_to_json wrote, to the same bits. BAD_DATA for anything missing, unknown or beyond the
-// recipe's limits.
+// recipe's limits. The promise that a recorded picture can be made again rests on it: tests replay pictures from
+// their JSON alone.
 enum status augment_from_json(struct augment_parameters *parameters, const char *text, struct error *error);
 
 // source and out are [height, width, 3] and do not overlap; sides up to 16,384. Bilinear sampling. Parameters within
 // the recipe's limits. No allocation: safe in a training thread.
+//
+// behind: [height, width, 3], a photograph to stand behind the hand for BACKGROUND_PICTURE; NULL where there is none: a
+// texture stands in. Where no hand can be told from the background, it stays the picture's own. Blur, motion and
+// resolution are skipped, though drawn and recorded, where a side is above AUGMENT_SOFT_SIDE.
 void augment_apply(const struct augment_parameters *parameters, const uint8_t *source, const uint8_t *behind, int width,
                    int height, uint8_t *out);
 

@@ -88,6 +88,19 @@ static void an_empty_recipe_changes_nothing(void **state)
   assert_memory_equal(source, out, BYTES);
 }
 
+// Each of the recipe's numbers, those that will be added too, but for what only says how another operation looks.
+static void each_range_alone_is_not_off(void **state)
+{
+  (void)state;
+  for (size_t at = 0; at < sizeof(struct augment_recipe); at += sizeof(float)) {
+    struct augment_recipe recipe = {0};
+    bool looks =
+        at == offsetof(struct augment_recipe, border) || at == offsetof(struct augment_recipe, background_pictures);
+    memcpy((char *)&recipe + at, &(float){0.5f}, sizeof(float));
+    if (augment_recipe_is_off(&recipe) != looks) fail_msg("the number at byte %zu of the recipe", at);
+  }
+}
+
 static void identity_through_the_sampler_changes_nothing(void **state)
 {
   (void)state;
@@ -452,6 +465,7 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(an_empty_recipe_changes_nothing),
+      cmocka_unit_test(each_range_alone_is_not_off),
       cmocka_unit_test(identity_through_the_sampler_changes_nothing),
       cmocka_unit_test(json_replays_to_the_same_pixels),
       cmocka_unit_test(wrong_json_is_refused),
