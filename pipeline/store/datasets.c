@@ -31,12 +31,12 @@ static enum status find(struct db *db, const char *root, struct dataset_row *out
   return status;
 }
 
-// The last component of the path; the last two where the last says little: "phone29/train".
+// The last component of the path; the last two, if there are two, where the last says little: "phone29/train".
 static void name_of(const char *root, char out[NAME_LIMIT])
 {
   static const char *const vague[] = {"train", "training", "test", "val", "valid", "validation", "data", "images"};
   const char *last = strrchr(root, '/'), *begin = last ? last + 1 : root;
-  for (size_t i = 0; i < sizeof vague / sizeof *vague && last; i++) {
+  for (size_t i = 0; i < sizeof vague / sizeof *vague && last && last > root; i++) {
     if (strcmp(begin, vague[i])) continue;
     while (last > root && last[-1] != '/') last--;
     begin = last;

@@ -106,6 +106,23 @@ static void expect(const char *sql, const char *wanted)
   assert_string_equal(got, wanted);
 }
 
+static void test_names_of_datasets(void **state)
+{
+  (void)state;
+  static const char *const names[][2] = {{"/pictures/phone29/train", "phone29/train"},
+                                         {"/phone/data", "phone/data"},
+                                         {"/train", "train"},
+                                         {"/data", "data"},
+                                         {"/pictures/data/hands", "hands"},
+                                         {"/hands", "hands-2"},
+                                         {"/", "dataset"}};
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+    struct dataset_row dataset;
+    must(dataset_open(db, names[i][0], &dataset, error));
+    assert_string_equal(dataset.name, names[i][1]);
+  }
+}
+
 static const char labels[] = "SELECT shown, status, class.name FROM image JOIN dataset ON dataset.id = image.dataset"
                              " LEFT JOIN class ON class.dataset = dataset.id AND ordinal = label"
                              " WHERE root = CAST('/letters' AS BLOB) ORDER BY path";
@@ -177,6 +194,7 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_lists_of_class_names),
+      cmocka_unit_test(test_names_of_datasets),
       cmocka_unit_test(test_images_of_a_class_that_is_gone),
       cmocka_unit_test(test_rows_of_weights_that_lead_out_are_refused),
   };
