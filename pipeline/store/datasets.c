@@ -231,12 +231,15 @@ enum status dataset_count(struct db *db, struct dataset_row *dataset, struct err
 enum status dataset_finish(struct db *db, struct dataset_row *dataset, struct error *error)
 {
   char text[DIGEST_TEXT];
-  enum status status = dataset_count(db, dataset, error);
+  enum status status = db_begin(db, error);
+  if (!status) status = dataset_count(db, dataset, error);
   if (!status) status = fingerprint(db, dataset->id, text, error);
   if (!status)
     status = db_run(
         db, error, "UPDATE dataset SET fingerprint = ?, images = ?, quarantined = ?, scanned_at = ? WHERE id = ?",
         "tiiri", text, (int64_t)dataset->ok, (int64_t)dataset->quarantined, (double)time(NULL), dataset->id);
+  if (!status) status = db_commit(db, error);
+  if (status) db_rollback(db);
   dataset->finished = !status;
   return status;
 }

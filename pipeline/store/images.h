@@ -3,8 +3,7 @@
 //   dataset_move        a folder that was moved keeps its row
 //   dataset_open        the row of a folder; made where it is new
 //   images_changes      what differs between the folder and the rows; nothing: the dataset is up to date
-//   dataset_begin       one transaction: classes, vanished images; the fingerprint is gone until
-//   dataset_finish, so
+//   dataset_begin       one transaction: vanished images, classes; the fingerprint is gone until dataset_finish, so
 //                       that no other stage takes half a scan for a dataset
 //   images_write        one transaction per batch of images; each file's row is added or brought up to date
 //   dataset_finish      one transaction: counts and fingerprint
