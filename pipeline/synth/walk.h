@@ -2,8 +2,9 @@
 //
 // A session is a person in a place with a camera who shows every sign in turn, `video` frames each: frame i of a class
 // belongs to session i / video. What stays for a session is drawn from session_rng; what moves within a video of it is
-// walk_uniform, a sum of three slow sinusoids that is brought to a uniform distribution. With one frame a video a session
-// is one image of each class: A17, B17, ... still share person, place, lamps and camera; no two images of a class do.
+// walk_uniform, a sum of three slow sinusoids that is brought to a uniform distribution. With one frame a video a
+// session is one image of each class: A17, B17, ... still share person, place, lamps and camera; no two images of a
+// class do.
 #ifndef SYNTH_WALK_H
 #define SYNTH_WALK_H
 
