@@ -242,15 +242,14 @@ ORDER BY 9, split.method, split.id, parts.part DESC;
 -- A run beside others of the same model on the same images whose parts were shared out in another way: of each method the run that is
 -- most like it (settings from augment to train, then epochs, seed), then the latest. What a random split's accuracy has above a grouped
 -- one's is memory of near-duplicates, as far as the two runs' settings are equal: run_settings has them. The images are the same where
--- the datasets' names are and, as the splits' keys have it, their content: a folder that grew since is another. Taken out of the texts
--- as they were written, for want of functions for JSON.
+-- the datasets' names are and, as the splits' keys have it, their content: a folder that grew since is another. The settings are a
+-- piece of the YAML text that the run has.
 CREATE VIEW split_comparison(run, method, other, accuracy, low, high, images, with_train_neighbour, share) AS
 WITH
   judged AS (
     SELECT run.id, run.name, run.model, run.state, run.epochs_planned, run.seed, run.finished_at, run_datasets.datasets, split.method,
            split.id AS split, split.bits, metric.value, metric.low, metric.high, metric.images,
-           substr(split.parameters, instr(split.parameters, '"dataset content'),
-                  instr(split.parameters, '"split.') - instr(split.parameters, '"dataset content')) AS content,
+           (SELECT group_concat(value, ' ') FROM json_each(split.parameters) WHERE key GLOB 'dataset content*') AS content,
            substr(run.config, instr(run.config, char(10) || 'augment:'),
                   instr(run.config, char(10) || 'evaluate:') - instr(run.config, char(10) || 'augment:')) AS settings
     FROM run

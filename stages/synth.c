@@ -152,7 +152,7 @@ static const struct stage_option options[] = {
     {"per-class", "N", "images of each of the 29 classes (synth.per_class)"},
     {"size", "N", "side of an image in pixels (synth.size)"},
     {"seed", "N", "of everything that is drawn (synth.seed)"},
-    {"independent", NULL, "each image by itself instead of frames of videos (synth.independent)"},
+    {"independent", NULL, "no videos: the next image of a class is of another person and place (synth.independent)"},
     {"replay", "FILE", "draw one image again into FILE, its parameters to stdout; with --class and --index"},
     {"class", "NAME", "its class: A to Z, del, nothing, space"},
     {"index", "N", "its number, as in A17.jpg"},
