@@ -28,19 +28,18 @@ const char *net_isa(void)
   return "generic";
 }
 
+// oneDNN's word alone would not do: it knows of bf16 on CPUs that lack what our kernels need beside it.
 bool net_precision_supported(enum net_precision precision)
 {
-  if (precision == NET_FP32) return true;
-  dnnl_cpu_isa_t isa = dnnl_get_effective_cpu_isa();
-  return isa == dnnl_cpu_isa_avx512_core_bf16 || isa == dnnl_cpu_isa_avx512_core_amx;
+  return native_kernels(precision == NET_BF16 ? DTYPE_BF16 : DTYPE_F32) != NULL;
 }
 
 const struct kernels *native_kernels(enum dtype dtype)
 {
   unsigned isa = (unsigned)dnnl_get_effective_cpu_isa();
   if (dtype == DTYPE_BF16) {
-    if (!net_precision_supported(NET_BF16)) return NULL;
-    return kernels_select(dtype, isa == (unsigned)dnnl_cpu_isa_avx512_core_bf16 ? "avx512_bf16" : NULL);
+    if (isa == (unsigned)dnnl_cpu_isa_avx512_core_amx) return kernels_select(dtype, NULL);
+    return isa == (unsigned)dnnl_cpu_isa_avx512_core_bf16 ? kernels_select(dtype, "avx512_bf16") : NULL;
   }
   const char *cap = NULL;
 #ifdef __x86_64__ // the values are sets of bits: a capability includes those below it
