@@ -1,4 +1,4 @@
-// What this CPU can do, by oneDNN's judgement, which honours ONEDNN_MAX_CPU_ISA.
+// What this CPU can do, by oneDNN's judgement, which honours ONEDNN_MAX_CPU_ISA; and which oneDNN that is.
 #include <dnnl.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -32,23 +32,6 @@ const char *net_isa(void)
 bool net_precision_supported(enum net_precision precision)
 {
   return native_kernels(precision == NET_BF16 ? DTYPE_BF16 : DTYPE_F32) != NULL;
-}
-
-const struct kernels *native_kernels(enum dtype dtype)
-{
-  unsigned isa = (unsigned)dnnl_get_effective_cpu_isa();
-  if (dtype == DTYPE_BF16) {
-    if (isa == (unsigned)dnnl_cpu_isa_avx512_core_amx) return kernels_select(dtype, NULL);
-    return isa == (unsigned)dnnl_cpu_isa_avx512_core_bf16 ? kernels_select(dtype, "avx512_bf16") : NULL;
-  }
-  const char *cap = NULL;
-#ifdef __x86_64__ // the values are sets of bits: a capability includes those below it
-  if ((isa & dnnl_cpu_isa_avx512_core) != dnnl_cpu_isa_avx512_core) cap = "avx2";
-  if ((isa & dnnl_cpu_isa_avx2) != dnnl_cpu_isa_avx2) cap = "generic";
-#else
-  (void)isa;
-#endif
-  return kernels_select(dtype, cap);
 }
 
 // A header's version can differ from the library's; what computes is the library.
