@@ -109,6 +109,7 @@ struct net {
   bool planned;
   struct net_options options;
   struct op_context context;
+  atomic_int refused; // oneDNN's status for what it refused in the pass in hand; 0: nothing
   const struct ops *ops;
   struct value *values;
   size_t value_count, value_capacity;

@@ -125,7 +125,8 @@ enum status net_plan(struct net *net, const struct net_options *options, struct 
                                      .pieces = options->training && options->pieces,
                                      .threads = options->threads,
                                      .batch = options->batch,
-                                     .seed = options->seed};
+                                     .seed = options->seed,
+                                     .refused = &net->refused};
   static const struct ops *const tables[] = {
       [KERNELS_REFERENCE] = &ops_reference, [KERNELS_ONEDNN] = &ops_onednn, [KERNELS_NATIVE] = &ops_native};
   net->ops = tables[options->kernels];

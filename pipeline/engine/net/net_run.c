@@ -6,6 +6,7 @@
 #include "engine/net/loss.h"
 #include "engine/net/net_parts.h"
 #include "engine/net/ranges.h"
+#include "engine/ops/onednn.h"
 
 enum { BATCH_PARTS = 64 }; // of the work after a batch, shared out to threads
 
@@ -324,13 +325,22 @@ static void pass_backward(const struct pass *pass, size_t lanes)
   }
 }
 
+static enum status check_packing(const struct net *net, const struct step *step, struct error *error)
+{
+  if (step->op->packing == PACKED) return OK;
+  return fail(error, FAILED, "%s: oneDNN refused to pack the weights of layer %s", net->name, step->layer->name);
+}
+
 static enum status check_call(const struct net *net, size_t n, struct error *error)
 {
   if (!net->planned || !net->workers) return fail(error, BAD_USAGE, "%s: not planned", net->name);
   if (net->not_finite != SIZE_MAX)
     return fail(error, FAILED, "%s: a weight in %s is not finite", net->name, net->parameters[net->not_finite].name);
-  if (n >= 1 && n <= (size_t)net->options.batch) return OK;
-  return fail(error, BAD_USAGE, "%s: %zu images: from 1 to %d were planned", net->name, n, net->options.batch);
+  if (n < 1 || n > (size_t)net->options.batch)
+    return fail(error, BAD_USAGE, "%s: %zu images: from 1 to %d were planned", net->name, n, net->options.batch);
+  enum status status = OK;
+  for (size_t s = 0; !status && s < net->step_count; s++) status = check_packing(net, &net->steps[s], error);
+  return status;
 }
 
 static enum status check_labels(const struct net *net, const int32_t *labels, size_t n, struct error *error)
@@ -349,6 +359,12 @@ static enum status check_target(const struct net *net, const struct net_target *
   return status || !target->others ? status : check_labels(net, target->others, n, error);
 }
 
+// What a pass has written is worth nothing where oneDNN refused a part of it.
+static enum status check_refused(const struct net *net, struct error *error)
+{
+  return onednn_check((dnnl_status_t)net->refused, net->name, error);
+}
+
 enum status net_train(struct net *net, const struct net_input *input, const struct net_target *target, size_t n,
                       uint64_t step, double *loss, float *logits, struct error *error)
 {
@@ -358,6 +374,7 @@ enum status net_train(struct net *net, const struct net_input *input, const stru
   const struct pass pass = {.net = net, .input = input, .target = target, .n = n, .step = step, .logits = logits};
   size_t lanes = n < NET_LANES ? n : NET_LANES;
   net->trained = n;
+  net->refused = 0;
   memset(net->lanes, 0, lanes * net->lane_floats * sizeof *net->lanes);
 #pragma omp parallel num_threads(net->options.threads)
   {
@@ -369,6 +386,7 @@ enum status net_train(struct net *net, const struct net_input *input, const stru
     for (size_t s = 0; s < net->step_count; s++)
       if (trains(net, &net->steps[s]) && net->steps[s].op->kind->gradient) reduce_lanes(net, &net->steps[s], lanes);
   }
+  if ((status = check_refused(net, error))) return status;
   double sum = 0;
   for (size_t i = 0; i < n; i++) sum += net->losses[i];
   *loss = sum / (double)n;
@@ -381,6 +399,7 @@ static enum status infer(const struct pass *pass, struct error *error)
 {
   enum status status = check_call(pass->net, pass->n, error);
   if (status) return status;
+  pass->net->refused = 0;
 #pragma omp parallel num_threads(pass->net->options.threads)
   {
     omp_set_num_threads(1); // see net_train
@@ -388,7 +407,7 @@ static enum status infer(const struct pass *pass, struct error *error)
 #pragma omp for schedule(dynamic, 1)
     for (size_t image = 0; image < pass->n; image++) turn(pass, image);
   }
-  return OK;
+  return check_refused(pass->net, error);
 }
 
 enum status net_infer(struct net *net, const struct net_input *input, size_t n, float *logits, struct error *error)

@@ -34,6 +34,7 @@ static void batch_conv_pack(struct op *op, float *const values[OP_PARAMETERS])
 {
   struct batch_conv *conv = (struct batch_conv *)op;
   conv->maps->kind->pack(conv->maps, values);
+  op->packing = conv->maps->packing;
 }
 
 static void batch_conv_forward(const struct op *op, const struct op_run *run)

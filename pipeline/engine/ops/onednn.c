@@ -13,9 +13,9 @@ enum status onednn_check(dnnl_status_t status, const char *what, struct error *e
   return fail(error, FAILED, "oneDNN, %s: %s", what, dnnl_status2str(status));
 }
 
-enum status onednn_open(struct onednn *onednn, struct error *error)
+enum status onednn_open(struct onednn *onednn, const struct op_context *context, struct error *error)
 {
-  *onednn = (struct onednn){0};
+  *onednn = (struct onednn){.refused = context->refused};
   enum status status = onednn_check(dnnl_engine_create(&onednn->engine, dnnl_cpu, 0), "engine", error);
   if (status) return status;
   return onednn_check(dnnl_stream_create(&onednn->stream, onednn->engine, dnnl_stream_default_flags), "stream", error);
@@ -131,20 +131,21 @@ void call_free(struct call *call)
   *call = (struct call){0};
 }
 
+bool onednn_done(const struct onednn *onednn, dnnl_status_t status)
+{
+  if (status && onednn->refused) atomic_store(onednn->refused, (int)status);
+  return status == dnnl_success;
+}
+
 bool call_run(const struct call *call, const struct onednn *onednn, int thread, void *const *data)
 {
   dnnl_exec_arg_t arguments[CALL_ARGUMENTS];
   for (int i = 0; i < call->count; i++) {
     dnnl_memory_t memory = call->memories[thread * call->count + i];
-    if (dnnl_memory_set_data_handle(memory, data[i])) return false;
+    if (!onednn_done(onednn, dnnl_memory_set_data_handle(memory, data[i]))) return false;
     arguments[i] = (dnnl_exec_arg_t){call->kinds[i], memory};
   }
-  return dnnl_primitive_execute(call->primitive, onednn->stream, call->count, arguments) == dnnl_success;
-}
-
-void onednn_poison_unless(bool done, void *out, size_t bytes)
-{
-  if (!done) memset(out, 0xff, bytes);
+  return onednn_done(onednn, dnnl_primitive_execute(call->primitive, onednn->stream, call->count, arguments));
 }
 
 enum status reorder_new(struct call *call, const struct onednn *onednn, const dnnl_memory_desc_t *from,

@@ -15,6 +15,7 @@ enum { CALL_ARGUMENTS = 6 };
 struct onednn {
   dnnl_engine_t engine;
   dnnl_stream_t stream;
+  atomic_int *refused; // op_context.refused
 };
 
 struct call {
@@ -25,7 +26,7 @@ struct call {
   size_t scratchpad_bytes;
 };
 
-enum status onednn_open(struct onednn *onednn, struct error *error);
+enum status onednn_open(struct onednn *onednn, const struct op_context *context, struct error *error);
 void onednn_close(struct onednn *onednn);
 
 // FAILED with oneDNN's own word for it, unless status is dnnl_success.
@@ -55,12 +56,12 @@ enum status call_new(struct call *call, const struct onednn *onednn, dnnl_primit
                      const int *kinds, int count, struct error *error);
 void call_free(struct call *call);
 
-// Runs on `thread`; data: one pointer per argument, then the scratchpad. False if oneDNN refused.
+// Runs on `thread`; data: one pointer per argument, then the scratchpad. False if oneDNN refused (it is out of memory),
+// which op_context.refused tells, too: what an op was to write is then what was there before, whatever its type.
 bool call_run(const struct call *call, const struct onednn *onednn, int thread, void *const *data);
 
-// A refused execution (oneDNN is out of memory) becomes NaN, which the loss or the optimizer's check of gradients
-// reports.
-void onednn_poison_unless(bool done, void *out, size_t bytes);
+// Whether oneDNN did what it was asked for; if not, op_context.refused tells.
+bool onednn_done(const struct onednn *onednn, dnnl_status_t status);
 
 // Copies between layouts and types.
 enum status reorder_new(struct call *call, const struct onednn *onednn, const dnnl_memory_desc_t *from,

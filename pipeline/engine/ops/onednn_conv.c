@@ -52,10 +52,12 @@ static void library_pack(struct op *op, float *const values[OP_PARAMETERS])
     kernel = conv->plain;
     conv_fold(&conv->spec, values, kernel, conv->bias);
   }
-  call_run(&conv->pack_forward, &conv->onednn, 0, (void *[]){kernel, conv->weights, conv->reorder_scratch});
+  bool packed =
+      call_run(&conv->pack_forward, &conv->onednn, 0, (void *[]){kernel, conv->weights, conv->reorder_scratch});
   if (conv->backward_weights_copy)
-    call_run(&conv->pack_backward, &conv->onednn, 0,
-             (void *[]){values[0], conv->backward_weights_copy, conv->reorder_scratch});
+    packed &= call_run(&conv->pack_backward, &conv->onednn, 0,
+                       (void *[]){values[0], conv->backward_weights_copy, conv->reorder_scratch});
+  op->packing = packed ? PACKED : PACKING_REFUSED;
   if (values[1] && !conv->spec.norm) memcpy(conv->bias, values[1], (size_t)conv->spec.window.y.c * sizeof(float));
 }
 
@@ -69,8 +71,7 @@ static void library_forward(const struct op *op, const struct op_run *run)
   const struct library_conv *conv = (const struct library_conv *)op;
   void *with_bias[] = {(void *)run->x[0], conv->weights, run->y, conv->bias, run->scratch};
   void *without[] = {(void *)run->x[0], conv->weights, run->y, run->scratch};
-  bool done = call_run(&conv->forward, &conv->onednn, run->thread, conv->depthwise ? without : with_bias);
-  onednn_poison_unless(done, run->y, map_bytes(conv, conv->spec.window.y));
+  call_run(&conv->forward, &conv->onednn, run->thread, conv->depthwise ? without : with_bias);
 }
 
 // The gradient of the weights over the images that `call` is for.
@@ -79,8 +80,7 @@ static void weights_gradient(const struct library_conv *conv, const struct call 
 {
   void *with_bias[] = {(void *)x, dy, gradient, gradient + conv->lane_kernel, scratch};
   void *without[] = {(void *)x, dy, gradient, scratch};
-  bool done = call_run(call, &conv->onednn, thread, conv->depthwise ? without : with_bias);
-  onednn_poison_unless(done, gradient, (conv->lane_kernel + conv->biases) * sizeof(float));
+  call_run(call, &conv->onednn, thread, conv->depthwise ? without : with_bias);
 }
 
 static void add_to(float *sum, const float *values, size_t count)
@@ -103,9 +103,8 @@ static void library_backward(const struct op *op, const struct op_run *run)
   if (!run->dx[0]) return;
 
   void *dx = run->add[0] ? (unsigned char *)run->scratch + conv->dx_at : run->dx[0];
-  bool done = call_run(&conv->backward_input, &conv->onednn, run->thread,
-                       (void *[]){run->dy, conv->backward_weights_copy, dx, run->scratch});
-  onednn_poison_unless(done, dx, map_bytes(conv, w->x));
+  call_run(&conv->backward_input, &conv->onednn, run->thread,
+           (void *[]){run->dy, conv->backward_weights_copy, dx, run->scratch});
   if (run->add[0]) kernels->add_dropout(shape_elements(w->x), run->dx[0], dx, NULL, 1, run->dx[0]);
 }
 
@@ -131,8 +130,7 @@ static void library_batch_lane(const struct op *op, const struct op_batch *batch
 static void library_gradient(const struct op *op, float *sum, float *const gradients[OP_PARAMETERS])
 {
   const struct library_conv *conv = (const struct library_conv *)op;
-  bool done = call_run(&conv->unpack, &conv->onednn, 0, (void *[]){sum, conv->plain, conv->reorder_scratch});
-  onednn_poison_unless(done, conv->plain, conv->kernel_count * sizeof(float));
+  call_run(&conv->unpack, &conv->onednn, 0, (void *[]){sum, conv->plain, conv->reorder_scratch});
   memcpy(gradients[0], conv->plain, conv->kernel_count * sizeof(float));
   if (gradients[1]) memcpy(gradients[1], sum + conv->lane_kernel, (size_t)conv->spec.window.y.c * sizeof(float));
 }
@@ -384,7 +382,7 @@ static enum status library_new(struct op **out, const struct op_kind *kind, cons
     conv->op.batch_reads_x = conv->op.batch_reads_dy = true;
   }
   set_dims(conv);
-  status = onednn_open(&conv->onednn, error);
+  status = onednn_open(&conv->onednn, context, error);
   if (!status) status = plan_primitives(conv, context, &forward_bytes, &backward_bytes, error);
   if (!status) status = plan_memory(conv, context, forward_bytes, backward_bytes, error);
   if (!status) return OK;

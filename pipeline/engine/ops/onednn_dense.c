@@ -38,19 +38,20 @@ static void dense_free(struct op *op)
 static void dense_pack(struct op *op, float *const values[OP_PARAMETERS])
 {
   struct dense_op *dense = (struct dense_op *)op;
-  call_run(&dense->pack_forward, &dense->onednn, 0, (void *[]){values[0], dense->weights, dense->reorder_scratch});
+  bool packed =
+      call_run(&dense->pack_forward, &dense->onednn, 0, (void *[]){values[0], dense->weights, dense->reorder_scratch});
   if (dense->backward_weights)
-    call_run(&dense->pack_backward, &dense->onednn, 0,
-             (void *[]){values[0], dense->backward_weights, dense->reorder_scratch});
+    packed &= call_run(&dense->pack_backward, &dense->onednn, 0,
+                       (void *[]){values[0], dense->backward_weights, dense->reorder_scratch});
+  op->packing = packed ? PACKED : PACKING_REFUSED;
   memcpy(dense->bias, values[1], dense->units * sizeof(float));
 }
 
 static void dense_forward(const struct op *op, const struct op_run *run)
 {
   const struct dense_op *dense = (const struct dense_op *)op;
-  bool done = call_run(&dense->forward, &dense->onednn, run->thread,
-                       (void *[]){(void *)run->x[0], dense->weights, dense->bias, run->y, run->scratch});
-  onednn_poison_unless(done, run->y, dense->units * sizeof(float));
+  call_run(&dense->forward, &dense->onednn, run->thread,
+           (void *[]){(void *)run->x[0], dense->weights, dense->bias, run->y, run->scratch});
   if (run->training) dense->k->to_f32(dense->inputs, run->x[0], dense->x + run->image * dense->inputs);
 }
 
@@ -66,9 +67,7 @@ static void dense_backward(const struct op *op, const struct op_run *run)
   void *dy = (unsigned char *)run->scratch + dense->dy_at;
   void *dx = run->add[0] ? (unsigned char *)run->scratch + dense->dx_at : run->dx[0];
   dense->k->from_f32(dense->units, gradient, dy);
-  bool done = call_run(&dense->backward, &dense->onednn, run->thread,
-                       (void *[]){dy, dense->backward_weights, dx, run->scratch});
-  onednn_poison_unless(done, dx, dense->inputs * dtype_size(dense->spec.input_dtype));
+  call_run(&dense->backward, &dense->onednn, run->thread, (void *[]){dy, dense->backward_weights, dx, run->scratch});
   if (run->add[0]) dense->k->add_dropout(dense->inputs, run->dx[0], dx, NULL, 1, run->dx[0]);
 }
 
@@ -82,9 +81,8 @@ static void dense_batch_gradient(const struct op *op, const struct op_batch *bat
   dnnl_dim_t inputs = (dnnl_dim_t)dense->inputs, units = (dnnl_dim_t)dense->units;
   if (rows > 0) {
     float *out = gradients[0] + first * dense->units;
-    dnnl_status_t status = dnnl_sgemm('T', 'N', (dnnl_dim_t)rows, units, (dnnl_dim_t)n, 1, dense->x + first, inputs,
-                                      dense->dy, units, 0, out, units);
-    onednn_poison_unless(status == dnnl_success, out, rows * dense->units * sizeof *out);
+    onednn_done(&dense->onednn, dnnl_sgemm('T', 'N', (dnnl_dim_t)rows, units, (dnnl_dim_t)n, 1, dense->x + first,
+                                           inputs, dense->dy, units, 0, out, units));
   }
   if (part > 0) return;
   memset(gradients[1], 0, dense->units * sizeof(float));
@@ -200,7 +198,7 @@ enum status onednn_dense(struct op **out, const struct op_context *context, cons
   dense->spec = *spec;
   dense->inputs = (size_t)spec->inputs;
   dense->units = (size_t)spec->units;
-  status = onednn_open(&dense->onednn, error);
+  status = onednn_open(&dense->onednn, context, error);
   if (!status) status = plan_primitives(dense, context, error);
   if (!status) status = plan_memory(dense, context, error);
   if (!status) return OK;

@@ -33,15 +33,16 @@ static void conv_pack(struct op *op, float *const values[OP_PARAMETERS])
 {
   struct int8_conv *conv = (struct int8_conv *)op;
   int8_pack(&conv->weights, &conv->spec, values);
-  call_run(&conv->pack, &conv->onednn, 0, (void *[]){conv->weights.kernel, conv->packed, conv->reorder_scratch});
+  bool packed =
+      call_run(&conv->pack, &conv->onednn, 0, (void *[]){conv->weights.kernel, conv->packed, conv->reorder_scratch});
+  op->packing = packed ? PACKED : PACKING_REFUSED;
 }
 
 static void conv_forward(const struct op *op, const struct op_run *run)
 {
   const struct int8_conv *conv = (const struct int8_conv *)op;
   void *data[] = {(void *)run->x[0], conv->packed, run->y, conv->weights.bias, conv->weights.factor, run->scratch};
-  bool done = call_run(&conv->forward, &conv->onednn, run->thread, data);
-  onednn_poison_unless(done, run->y, shape_elements(conv->spec.conv.window.y));
+  call_run(&conv->forward, &conv->onednn, run->thread, data);
 }
 
 static const struct op_kind conv_kind = {
@@ -141,7 +142,7 @@ enum status onednn_conv_int8(struct op **out, const struct op_context *context, 
   struct int8_conv *conv = (struct int8_conv *)*out;
   conv->op.kind = &conv_kind;
   conv->spec = *spec;
-  status = onednn_open(&conv->onednn, error);
+  status = onednn_open(&conv->onednn, context, error);
   if (!status) status = int8_weights_new(&conv->weights, spec, error);
   if (!status) status = plan(conv, context->threads, error);
   if (!status) return OK;

@@ -16,6 +16,7 @@
 #ifndef ENGINE_OPS_H
 #define ENGINE_OPS_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -113,6 +114,9 @@ struct reach {
   int x_rows, y_rows; // of the maps
 };
 
+// What came of an op's last packing; but for PACKED it must not run.
+enum packing { PACKED, PACKING_REFUSED };
+
 struct op {
   const struct op_kind *kind;
   const char *implementation; // "jit:avx512_core", "reference": for profiles and tests
@@ -124,7 +128,8 @@ struct op {
   size_t pieces, piece_floats;             // of the gradient; 0: it is made whole
   struct reach reach;                      // with forward_rows
   int rows_at_once;                        // the same; 0: whole maps only, whatever its kind can
-  bool sparse_dx;                          // dx is zero at most pixels: cheap to add to another gradient, dear to write
+  enum packing packing;
+  bool sparse_dx; // dx is zero at most pixels: cheap to add to another gradient, dear to write
 };
 
 // What makers need to know about the net.
@@ -134,6 +139,7 @@ struct op_context {
   bool pieces;      // net_options.pieces
   int threads, batch;
   uint64_t seed;
+  atomic_int *refused; // set to the library's status where it refuses what an op asks of it; NULL: nobody reads it
 };
 
 // A window that slides over a map: input x, output y, `size` x `size` taps every `stride` pixels, the first
