@@ -30,11 +30,10 @@ void judgement_release(struct judgement *judgement)
   *judgement = (struct judgement){0};
 }
 
-// Confidences in (0, 1/15], (1/15, 2/15], ...
+// Confidences in (0, 1/15], (1/15, 2/15], ...; none of NaN.
 static void add_to_bin(struct judgement *judgement, double confidence, int right)
 {
-  int bin = (int)ceil(confidence * JUDGEMENT_BINS) - 1;
-  if (bin < 0) bin = 0;
+  int bin = confidence > 0 ? (int)ceil(confidence * JUDGEMENT_BINS) - 1 : 0;
   if (bin >= JUDGEMENT_BINS) bin = JUDGEMENT_BINS - 1;
   judgement->bins[bin].images++;
   judgement->bins[bin].right += (uint64_t)right;

@@ -103,11 +103,24 @@ static void test_unknown_labels_count_nowhere(void **state)
   judgement_release(&judgement);
 }
 
+static void test_nan_is_wrong(void **state)
+{
+  (void)state;
+  struct judgement judgement;
+  const float logits[5] = {NAN, NAN, NAN, NAN, NAN};
+  assert_int_equal(judgement_init(&judgement, 2, 5, NULL), OK);
+  for (int label = 0; label < 2; label++) judgement_add(&judgement, 10 + label, label, logits);
+  assert_int_equal(judgement.known, 2);
+  assert_int_equal(judgement.right, 0);
+  judgement_release(&judgement);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_figures),
       cmocka_unit_test(test_two_classes_have_no_third),
+      cmocka_unit_test(test_nan_is_wrong),
       cmocka_unit_test(test_unknown_labels_count_nowhere),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

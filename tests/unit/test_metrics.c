@@ -35,6 +35,15 @@ static void top_and_rank_settle_ties_by_index(void **state)
   for (int place = 0; place < 5; place++) assert_int_equal(metrics_rank(values, 5, expected[place]), place + 1);
 }
 
+static void nan_is_never_right(void **state)
+{
+  (void)state;
+  const float all[3] = {NAN, NAN, NAN}, mine[3] = {1, NAN, 0}, another[3] = {NAN, 1, 0};
+  for (int label = 0; label < 3; label++) assert_int_equal(metrics_rank(all, 3, label), 3);
+  assert_int_equal(metrics_rank(mine, 3, 1), 3);
+  assert_int_equal(metrics_rank(another, 3, 1), 2);
+}
+
 // Wilson 1927 as tabulated by Newcombe, "Two-sided confidence intervals for the single proportion", 1998, table I.
 static void wilson_has_newcombes_values(void **state)
 {
@@ -104,9 +113,9 @@ static void cross_entropy_by_hand(void **state)
 int main(void)
 {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(softmax_is_stable),           cmocka_unit_test(top_and_rank_settle_ties_by_index),
-      cmocka_unit_test(wilson_has_newcombes_values), cmocka_unit_test(per_class_figures),
-      cmocka_unit_test(cross_entropy_by_hand),
+      cmocka_unit_test(softmax_is_stable),  cmocka_unit_test(top_and_rank_settle_ties_by_index),
+      cmocka_unit_test(nan_is_never_right), cmocka_unit_test(wilson_has_newcombes_values),
+      cmocka_unit_test(per_class_figures),  cmocka_unit_test(cross_entropy_by_hand),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

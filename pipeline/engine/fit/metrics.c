@@ -26,7 +26,8 @@ void metrics_top(const float *values, int classes, int k, int *indices)
 int metrics_rank(const float *values, int classes, int label)
 {
   int rank = 1;
-  for (int i = 0; i < classes; i++) rank += values[i] > values[label] || (values[i] == values[label] && i < label);
+  for (int i = 0; i < classes; i++)
+    rank += i != label && !(values[i] < values[label] || (values[i] == values[label] && i > label));
   return rank;
 }
 

@@ -12,7 +12,8 @@ void metrics_softmax(const float *logits, int classes, float *probabilities);
 // The k largest, best first; equal values in the order of their indices. k <= classes.
 void metrics_top(const float *values, int classes, int k, int *indices);
 
-// 1-based rank of `label` among the values, ties counted against it only by lower indices.
+// 1-based rank of `label` among the values, ties counted against it only by lower indices. Of two values of which one
+// is NaN, the label's comes behind: what a broken net says is never right.
 int metrics_rank(const float *values, int classes, int label);
 
 // 95 % Wilson score interval of hits out of n (Wilson, 1927); n = 0 gives [0, 1].
