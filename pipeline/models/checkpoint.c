@@ -96,7 +96,7 @@ enum status checkpoint_save(const char *path, struct net *net, struct optimizer 
 
 // --- loading ---------------------------------------------------------------------------------------------------------
 
-// The piece's values in the file: of its name, type and shape, and finite.
+// The piece's values in the file: of its name, type and shape, finite, and as variances not below 0.
 static enum status find_piece(const struct tensorfile *file, const struct piece *piece, const void **data,
                               struct error *error)
 {
@@ -106,9 +106,11 @@ static enum status find_piece(const struct tensorfile *file, const struct piece 
   enum status status = tensorfile_find(file, piece->name, TENSOR_F32, parameter->rank, shape, data, error);
   if (status) return status;
   const float *values = *data;
+  const float least = parameter->variance ? 0 : -INFINITY;
   for (size_t i = 0; i < parameter->count; i++)
-    if (!isfinite(values[i]))
-      return fail(error, BAD_DATA, "%s[%zu] is %g, not a finite number", piece->name, i, (double)values[i]);
+    if (!isfinite(values[i]) || values[i] < least)
+      return fail(error, BAD_DATA, "%s[%zu] is %g, not a finite number%s", piece->name, i, (double)values[i],
+                  parameter->variance ? " of 0 or more" : "");
   return OK;
 }
 

@@ -154,6 +154,28 @@ static void test_a_number_that_is_not_finite_is_refused(void **state)
   refused(fixture, &subject, "optimizer/");
 }
 
+static void test_a_negative_variance_is_refused(void **state)
+{
+  struct fixture *fixture = *state;
+  const struct checkpoint_subject subject = tiny_subject();
+  const struct checkpoint_state none = {0};
+  const char *path = tiny_path(fixture->folder, "c.safetensors");
+  struct net *net = net_new("normed", (struct shape){1, 1, 4}, DTYPE_F32);
+  struct error why = {0};
+  assert_non_null(net);
+  int x = net_batch_norm(net, "bn1", NET_INPUT, &(struct batch_norm){.epsilon = 1e-3f, .momentum = 0.9f});
+  net_dense(net, "predictions", x, &(struct dense){.units = TINY_CLASSES});
+  must(net_plan(net, &(struct net_options){.threads = 1, .batch = 1}, error));
+  for (int i = 0; i < 4; i++) net_parameter(net, 2)->value[i] = -1; // the mean
+  must(checkpoint_save(path, net, NULL, &subject, &none, error));
+  must(checkpoint_load(path, net, NULL, &subject, NULL, error));
+  net_parameter(net, 3)->value[2] = -1;
+  must(checkpoint_save(path, net, NULL, &subject, &none, error));
+  assert_int_equal(checkpoint_load(path, net, NULL, &subject, NULL, &why), BAD_DATA);
+  assert_non_null(strstr(why.text, "bn1/moving_variance[2] is -1"));
+  net_free(net);
+}
+
 // A file with the metadata of a good one but for `key`, and with these tensors.
 static void forge(struct fixture *fixture, const char *key, const char *value, const struct tensor_info *infos,
                   size_t count)
@@ -236,6 +258,7 @@ int main(void)
       cmocka_unit_test_setup_teardown(test_everything_comes_back, set_up, tear_down),
       cmocka_unit_test_setup_teardown(test_another_subject_is_refused, set_up, tear_down),
       cmocka_unit_test_setup_teardown(test_a_number_that_is_not_finite_is_refused, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(test_a_negative_variance_is_refused, set_up, tear_down),
       cmocka_unit_test_setup_teardown(test_forged_files_are_refused, set_up, tear_down),
       cmocka_unit_test_setup_teardown(test_a_truncated_file_is_refused, set_up, tear_down),
   };

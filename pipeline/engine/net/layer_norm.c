@@ -75,6 +75,7 @@ int net_batch_norm(struct net *net, const char *name, int x, const struct batch_
     struct parameter *parameter = &net->parameters[net->parameter_count - 1];
     parameter->initial = (i == 0 && !norm->zero) || i == 3 ? 1 : 0;
     parameter->trainable = i < 2;
+    parameter->variance = i == 3;
   }
   return layer->layer.index;
 }

@@ -99,6 +99,7 @@ struct parameter {
   int shape[4]; // in Keras' order
   size_t count;
   bool trainable;
+  bool variance; // no value is below 0
   float initial; // what net_initialise gives to a parameter of rank 1
   float *value;  // fp32 master weights, owned by the net
   // Of the mean loss over the batch of the last net_train; NULL unless planned for training, and where it has pieces.
