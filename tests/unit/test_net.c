@@ -234,6 +234,71 @@ static void a_weight_that_is_not_finite_is_named(void **state)
   }
 }
 
+// Two frozen convolutions with batch norms: their ReLU makes 0 of NaN.
+static struct net *normed(enum net_kernels kernels)
+{
+  struct error error = {0};
+  struct net *net = net_new("normed", (struct shape){SIDE, SIDE, 3}, DTYPE_U8);
+  assert_non_null(net);
+  int x = net_rescale(net, "rescale", NET_INPUT, 1 / 255.0f);
+  const char *const names[2][3] = {{"conv1", "bn1", "relu1"}, {"conv2", "bn2", "relu2"}};
+  for (int i = 0; i < 2; i++) {
+    x = net_conv2d(net, names[i][0], x, &(struct conv2d){.filters = 8, .kernel = 3, .stride = 1});
+    x = net_batch_norm(net, names[i][1], x, &(struct batch_norm){.epsilon = 1e-3f, .momentum = 0.9f});
+    x = net_relu(net, names[i][2], x);
+  }
+  net_dense(net, "out", net_flatten(net, "flatten", x), &(struct dense){.units = CLASSES});
+  if (net_plan(net, &(struct net_options){.kernels = kernels, .threads = 2, .batch = 2}, &error))
+    fail_msg("%s", error.text);
+  net_initialise(net, 7);
+  return net;
+}
+
+static void expect_failure(struct net *net, const struct net_input *input, const char *text)
+{
+  struct error error = {0};
+  float logits[2 * CLASSES];
+  net_parameters_changed(net);
+  for (int again = 0; again < 2; again++) {
+    assert_int_equal(net_infer(net, input, 2, logits, &error), FAILED);
+    if (!strstr(error.text, text)) fail_msg("\"%s\" does not say \"%s\"", error.text, text);
+  }
+}
+
+static void weights_that_overflow_are_refused(void **state)
+{
+  (void)state;
+  enum { CONV1, VARIANCE1 = 5, CONV2, OUT = 12 }; // parameters
+  static struct images images;
+  make_images(&images);
+  memset(images.pixels[0], 0, sizeof images.pixels[0]);
+  const struct net_input input = {&images, fetch};
+  for (int kernels = KERNELS_REFERENCE; kernels <= KERNELS_NATIVE; kernels++) {
+    float logits[2 * CLASSES];
+    struct error error = {0};
+    struct net *net = normed((enum net_kernels)kernels);
+    assert_string_equal(net_parameter(net, VARIANCE1)->name, "bn1/moving_variance");
+    assert_string_equal(net_parameter(net, OUT)->name, "out/kernel");
+    if (net_infer(net, &input, 2, logits, &error)) fail_msg("%s", error.text);
+    net_parameter(net, VARIANCE1)->value[3] = -1;
+    expect_failure(net, &input, "normed: the weights of layer conv1 are not finite once its batch norm is folded in");
+    net_parameter(net, VARIANCE1)->value[3] = 1;
+    net_parameter(net, CONV1 + 1)->value[0] = 1; // the first picture is of zeros
+    const size_t huge[] = {CONV1, CONV2};
+    for (int i = 0; i < 2; i++) {
+      struct parameter *kernel = net_parameter(net, huge[i]);
+      for (size_t k = 0; k < kernel->count; k++) kernel->value[k] *= 1e30f;
+    }
+    expect_failure(net, &input, "normed: layer conv2 makes numbers of 2^50 and more");
+    net_initialise(net, 7);
+    for (size_t k = 0; k < net_parameter(net, OUT)->count; k++) net_parameter(net, OUT)->value[k] = 3e38f;
+    expect_failure(net, &input, "normed: the output for image 1 of the batch is not finite");
+    net_initialise(net, 7);
+    if (net_infer(net, &input, 2, logits, &error)) fail_msg("%s", error.text);
+    net_free(net);
+  }
+}
+
 static void it_learns(void **state)
 {
   (void)state;
@@ -299,6 +364,7 @@ int main(void)
       cmocka_unit_test(building_errors_reach_plan),
       cmocka_unit_test(bad_calls_are_refused),
       cmocka_unit_test(a_weight_that_is_not_finite_is_named),
+      cmocka_unit_test(weights_that_overflow_are_refused),
       cmocka_unit_test(a_plan_for_training_infers_as_one_without),
       cmocka_unit_test(threads_do_not_change_a_bit),
       cmocka_unit_test(the_seed_of_dropout_changes_the_weights),

@@ -229,6 +229,13 @@ static bool has_validation(const struct fitting *f)
   return f->validation && f->validation->images;
 }
 
+static enum status validation_failed(const struct epoch_figures *figures, struct error *error)
+{
+  if (!error) return FAILED;
+  struct error inner = *error;
+  return fail(error, FAILED, "the validation of epoch %d: %s: lower the learning rate", figures->epoch, inner.text);
+}
+
 // Fills the validation figures; INTERRUPTED after a stop, with a checkpoint that resumes at this validation.
 static enum status validate(struct fitting *f, struct epoch_figures *figures, struct error *error)
 {
@@ -239,6 +246,7 @@ static enum status validate(struct fitting *f, struct epoch_figures *figures, st
   enum status status = fit_predict(f->net, f->validation, (size_t)f->options->batch, validate_batch, &sums, error);
   optimizer_swap_average(f->optimizer);
   if (status == INTERRUPTED) return stop_here(f, error);
+  if (status == FAILED) return validation_failed(figures, error);
   figures->val_loss = sums.loss_sum / (double)f->validation->images;
   figures->val_accuracy = (double)sums.correct / (double)f->validation->images;
   return status;
@@ -266,8 +274,6 @@ static enum status finish_epoch(struct fitting *f, struct error *error)
   enum status status = check_weights(f, error);
   if (!status) status = validate(f, &figures, error);
   if (status) return status;
-  if (has_validation(f) && !isfinite(figures.val_loss))
-    return fail(error, FAILED, "the validation loss of epoch %d is not finite: lower the learning rate", figures.epoch);
   figures.seconds = progress->seconds + clock_seconds() - started;
   bool best = is_best(f, &figures);
   if (best) {

@@ -151,7 +151,8 @@ enum status net_train(struct net *net, const struct net_input *input, const stru
                       uint64_t step, double *loss, float *logits, struct error *error);
 
 // Inference over n <= batch images: logits [n, classes]. Of a net that does not end in a dense layer they are its
-// output's values, exactly. FAILED if a weight is not finite.
+// output's values, exactly. FAILED if a weight or an output is not finite, or a map on the way is as good as that: the
+// first pass after weights changed looks at all maps of its first image.
 enum status net_infer(struct net *net, const struct net_input *input, size_t n, float *logits, struct error *error);
 
 // The same, of an fp32 net; the numbers of all maps are added to `ranges`, which were made for it.

@@ -110,6 +110,7 @@ struct net {
   struct net_options options;
   struct op_context context;
   atomic_int refused; // oneDNN's status for what it refused in the pass in hand; 0: nothing
+  bool maps_checked;  // none was huge in inference since the weights were packed
   const struct ops *ops;
   struct value *values;
   size_t value_count, value_capacity;

@@ -8,7 +8,11 @@
 #include "engine/net/ranges.h"
 #include "engine/ops/onednn.h"
 
-enum { BATCH_PARTS = 64 }; // of the work after a batch, shared out to threads
+enum {
+  BATCH_PARTS = 64, // of the work after a batch, shared out to threads
+  // A map's numbers stay below 2^50 (1e15): the product of two such, summed 2^28 times, is still a float.
+  MAP_BITS = 50
+};
 
 // One call of net_train or net_infer.
 struct pass {
@@ -17,8 +21,9 @@ struct pass {
   const struct net_target *target; // NULL: inference
   size_t n;
   uint64_t step;
-  float *logits;         // NULL: not wanted
-  struct ranges *ranges; // of the maps; NULL: not wanted
+  float *logits;                  // NULL: not wanted
+  struct ranges *ranges;          // of the maps; NULL: not wanted
+  const struct layer **overflows; // set to the first layer whose map of image 0 is_huge; NULL: not wanted
 };
 
 static void *place(const struct net *net, const struct worker *worker, bool kept, size_t offset, size_t bytes,
@@ -88,10 +93,24 @@ static const struct step *step_behind(const struct net *net, size_t k)
   return k + 1 < net->segment_count ? &net->steps[net->segments[k + 1].first] : NULL;
 }
 
+// Whether a row has numbers that the next op's sums may overflow with, or that are not finite.
+static bool is_huge(const struct value *y, const void *row)
+{
+  const float limit = (float)(1ULL << MAP_BITS);
+  bool below = true;
+  for (size_t i = 0; y->dtype == DTYPE_F32 && i < y->row_bytes / sizeof(float); i++)
+    below &= fabsf(((const float *)row)[i]) < limit;
+  for (size_t i = 0; y->dtype == DTYPE_BF16 && i < y->row_bytes / sizeof(uint16_t); i++)
+    below &= fabsf(bf16_to_float(((const uint16_t *)row)[i])) < limit;
+  return !below;
+}
+
 // Rows first ... end - 1 of what a step has written.
 static void observe(const struct pass *pass, const struct step *step, const struct op_run *run, int first, int end)
 {
   const struct value *y = &pass->net->values[step->output];
+  for (int row = first; pass->overflows && run->image == 0 && !*pass->overflows && row < end; row++)
+    if (is_huge(y, op_row(run->y, row, run->y_rows, y->row_bytes))) *pass->overflows = step->layer;
   if (!pass->ranges || y->dtype != DTYPE_F32) return;
   for (int row = first; row < end; row++)
     ranges_add(pass->ranges, run->thread, step->layer->index,
@@ -327,8 +346,16 @@ static void pass_backward(const struct pass *pass, size_t lanes)
 
 static enum status check_packing(const struct net *net, const struct step *step, struct error *error)
 {
-  if (step->op->packing == PACKED) return OK;
-  return fail(error, FAILED, "%s: oneDNN refused to pack the weights of layer %s", net->name, step->layer->name);
+  switch (step->op->packing) {
+  case PACKED:
+    return OK;
+  case PACKING_REFUSED:
+    return fail(error, FAILED, "%s: oneDNN refused to pack the weights of layer %s", net->name, step->layer->name);
+  case PACKING_NOT_FINITE:
+    return fail(error, FAILED, "%s: the weights of layer %s are not finite once its batch norm is folded in", net->name,
+                step->layer->name);
+  }
+  return FAILED;
 }
 
 static enum status check_call(const struct net *net, size_t n, struct error *error)
@@ -395,19 +422,43 @@ enum status net_train(struct net *net, const struct net_input *input, const stru
   return OK;
 }
 
-static enum status infer(const struct pass *pass, struct error *error)
+// What comes of weights that are huge but finite. Where sums overflow, a ReLU makes 0 of their NaN in the same op, and
+// the output looks like any other; but such weights do so with every picture, so one tells, once they are packed. Every
+// output is looked at by itself.
+static enum status check_maps(struct net *net, const struct layer *overflows, size_t bad, struct error *error)
 {
-  enum status status = check_call(pass->net, pass->n, error);
+  if (overflows)
+    return fail(error, FAILED, "%s: layer %s makes numbers of 2^%d and more of image 0 of the batch: they overflow",
+                net->name, overflows->name, MAP_BITS);
+  net->maps_checked = true;
+  if (bad == SIZE_MAX) return OK;
+  return fail(error, FAILED, "%s: the output for image %zu of the batch is not finite", net->name, bad);
+}
+
+static enum status infer(const struct pass *wanted, struct error *error)
+{
+  struct net *net = wanted->net;
+  enum status status = check_call(net, wanted->n, error);
   if (status) return status;
-  pass->net->refused = 0;
-#pragma omp parallel num_threads(pass->net->options.threads)
+  const size_t classes = (size_t)net->classes;
+  const struct layer *overflows = NULL;
+  size_t bad = SIZE_MAX;
+  struct pass looking = *wanted;
+  const struct pass *pass = &looking;
+  if (!net->maps_checked) looking.overflows = &overflows;
+  net->refused = 0;
+#pragma omp parallel num_threads(net->options.threads)
   {
     omp_set_num_threads(1); // see net_train
     pass_forward(pass);
-#pragma omp for schedule(dynamic, 1)
-    for (size_t image = 0; image < pass->n; image++) turn(pass, image);
+#pragma omp for schedule(dynamic, 1) reduction(min : bad)
+    for (size_t image = 0; image < pass->n; image++) {
+      turn(pass, image);
+      if (pass->logits && !all_finite(pass->logits + image * classes, classes) && image < bad) bad = image;
+    }
   }
-  return check_refused(pass->net, error);
+  status = check_refused(net, error);
+  return status ? status : check_maps(net, overflows, bad, error);
 }
 
 enum status net_infer(struct net *net, const struct net_input *input, size_t n, float *logits, struct error *error)
@@ -440,6 +491,7 @@ static void pack_part(struct net *net, bool all, size_t part)
 // Packs the parameters of all steps, or of those that train.
 static void pack(struct net *net, bool all)
 {
+  net->maps_checked = false;
 #pragma omp parallel num_threads(net->options.threads)
   {
     omp_set_num_threads(1); // see net_train

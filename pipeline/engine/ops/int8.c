@@ -35,12 +35,12 @@ size_t int8_weights_bytes(const struct conv_int8_spec *spec)
   return kernel_count(spec) * (sizeof(float) + 1) + 2 * (size_t)spec->conv.window.y.c * sizeof(float);
 }
 
-void int8_pack(struct int8_weights *weights, const struct conv_int8_spec *spec, float *const values[OP_PARAMETERS])
+bool int8_pack(struct int8_weights *weights, const struct conv_int8_spec *spec, float *const values[OP_PARAMETERS])
 {
   const size_t filters = (size_t)spec->conv.window.y.c, rows = kernel_count(spec) / filters;
   const float *kernel = values[0], *bias = values[1];
   if (spec->conv.norm) {
-    conv_fold(&spec->conv, values, weights->folded, weights->bias);
+    if (!conv_fold(&spec->conv, values, weights->folded, weights->bias)) return false;
     kernel = weights->folded, bias = weights->bias;
   }
   float *scale = weights->factor; // first each filter's largest weight, then its scale, then its factor
@@ -60,6 +60,7 @@ void int8_pack(struct int8_weights *weights, const struct conv_int8_spec *spec, 
     weights->bias[f] = bias[f] / (spec->x_scale * scale[f]);
     weights->factor[f] = spec->x_scale * scale[f] / spec->y.scale;
   }
+  return all_finite(weights->bias, filters) && all_finite(weights->factor, filters);
 }
 
 // --- quantise --------------------------------------------------------------------------------------------------------

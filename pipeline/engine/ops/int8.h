@@ -42,8 +42,8 @@ enum status int8_weights_new(struct int8_weights *out, const struct conv_int8_sp
 void int8_weights_free(struct int8_weights *weights);
 size_t int8_weights_bytes(const struct conv_int8_spec *spec);
 
-// From the parameters of conv_int8.
-void int8_pack(struct int8_weights *weights, const struct conv_int8_spec *spec, float *const values[OP_PARAMETERS]);
+// From the parameters of conv_int8. Whether they are finite; if not, `weights` is half done.
+bool int8_pack(struct int8_weights *weights, const struct conv_int8_spec *spec, float *const values[OP_PARAMETERS]);
 
 // The maker `quantise` of all tables.
 enum status int8_quantise(struct op **out, const struct op_context *context, struct shape shape, struct byte_map y,

@@ -48,16 +48,17 @@ static void library_pack(struct op *op, float *const values[OP_PARAMETERS])
 {
   struct library_conv *conv = (struct library_conv *)op;
   float *kernel = values[0];
+  op->packing = PACKED;
   if (conv->spec.norm) {
     kernel = conv->plain;
-    conv_fold(&conv->spec, values, kernel, conv->bias);
+    if (!conv_fold(&conv->spec, values, kernel, conv->bias)) op->packing = PACKING_NOT_FINITE;
   }
   bool packed =
       call_run(&conv->pack_forward, &conv->onednn, 0, (void *[]){kernel, conv->weights, conv->reorder_scratch});
   if (conv->backward_weights_copy)
     packed &= call_run(&conv->pack_backward, &conv->onednn, 0,
                        (void *[]){values[0], conv->backward_weights_copy, conv->reorder_scratch});
-  op->packing = packed ? PACKED : PACKING_REFUSED;
+  if (!packed) op->packing = PACKING_REFUSED;
   if (values[1] && !conv->spec.norm) memcpy(conv->bias, values[1], (size_t)conv->spec.window.y.c * sizeof(float));
 }
 

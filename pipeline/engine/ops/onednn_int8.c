@@ -32,10 +32,10 @@ static void conv_free(struct op *op)
 static void conv_pack(struct op *op, float *const values[OP_PARAMETERS])
 {
   struct int8_conv *conv = (struct int8_conv *)op;
-  int8_pack(&conv->weights, &conv->spec, values);
+  op->packing = int8_pack(&conv->weights, &conv->spec, values) ? PACKED : PACKING_NOT_FINITE;
   bool packed =
       call_run(&conv->pack, &conv->onednn, 0, (void *[]){conv->weights.kernel, conv->packed, conv->reorder_scratch});
-  op->packing = packed ? PACKED : PACKING_REFUSED;
+  if (!packed) op->packing = PACKING_REFUSED;
 }
 
 static void conv_forward(const struct op *op, const struct op_run *run)

@@ -32,7 +32,7 @@ bool window_fit_padded(struct window *window, struct shape x, int channels, int 
   return fits;
 }
 
-void conv_fold(const struct conv_spec *spec, float *const values[OP_PARAMETERS], float *kernel, float *bias)
+bool conv_fold(const struct conv_spec *spec, float *const values[OP_PARAMETERS], float *kernel, float *bias)
 {
   const float *gamma = values[2], *beta = values[3], *mean = values[4], *variance = values[5];
   size_t filters = (size_t)spec->window.y.c, taps = (size_t)spec->window.size * (size_t)spec->window.size;
@@ -49,6 +49,7 @@ void conv_fold(const struct conv_spec *spec, float *const values[OP_PARAMETERS],
       for (size_t f = first; f < end; f++)
         kernel[i * filters + f] = (float)((double)values[0][i * filters + f] * scale[f - first]);
   }
+  return all_finite(kernel, rows * filters) && all_finite(bias, filters);
 }
 
 void op_free(struct op *op)

@@ -115,7 +115,7 @@ struct reach {
 };
 
 // What came of an op's last packing; but for PACKED it must not run.
-enum packing { PACKED, PACKING_REFUSED };
+enum packing { PACKED, PACKING_REFUSED, PACKING_NOT_FINITE };
 
 struct op {
   const struct op_kind *kind;
@@ -189,8 +189,9 @@ struct conv_int8_spec {
   struct byte_map added; // conv.sum: what y holds before
 };
 
-// The kernel and bias of a convolution with its batch norm folded in (spec->norm): kernel [k,k,C,F], bias [F].
-void conv_fold(const struct conv_spec *spec, float *const values[OP_PARAMETERS], float *kernel, float *bias);
+// The kernel and bias of a convolution with its batch norm folded in (spec->norm): kernel [k,k,C,F], bias [F]. Whether
+// they are finite: they are not where a variance is below zero, and may not be where a weight is huge.
+bool conv_fold(const struct conv_spec *spec, float *const values[OP_PARAMETERS], float *kernel, float *bias);
 
 // A depthwise convolution, the 1x1 convolution on it and, if `pool`, the 2x2 max pool that is the only reader of that.
 struct separable_spec {

@@ -4,8 +4,9 @@
 // separable convolution is made in its two parts. The loss is in double for all tables (loss.h).
 //
 // oneDNN's ReLU and max pool swallow NaN: max(NaN, 0) is 0 there. A weight that is not finite would not reach the loss,
-// so net_train and net_infer refuse it before they start, whatever the table. Sums that overflow to infinity do reach
-// the gradients (0 * infinity), which the optimizer checks.
+// so net_train and net_infer refuse it before they start, whatever the table, and one that a batch norm makes so. Sums
+// that overflow to infinity do reach the gradients (0 * infinity), which the optimizer checks; in inference net_run.c
+// looks at the maps of one image and at every output.
 #include "engine/ops/int8.h"
 #include "engine/ops/native.h"
 #include "engine/ops/onednn.h"

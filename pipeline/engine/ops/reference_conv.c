@@ -25,7 +25,7 @@ static void conv_pack(struct op *op, float *const values[OP_PARAMETERS])
 {
   struct conv_op *conv = (struct conv_op *)op;
   if (conv->spec.norm) {
-    conv_fold(&conv->spec, values, conv->kernel, conv->bias);
+    op->packing = conv_fold(&conv->spec, values, conv->kernel, conv->bias) ? PACKED : PACKING_NOT_FINITE;
   } else {
     memcpy(conv->kernel, values[0], conv->kernel_count * sizeof *conv->kernel);
     if (values[1]) memcpy(conv->bias, values[1], (size_t)conv->spec.window.y.c * sizeof *conv->bias); // not depthwise

@@ -20,7 +20,7 @@ static void conv_free(struct op *op)
 static void conv_pack(struct op *op, float *const values[OP_PARAMETERS])
 {
   struct conv_op *conv = (struct conv_op *)op;
-  int8_pack(&conv->weights, &conv->spec, values);
+  op->packing = int8_pack(&conv->weights, &conv->spec, values) ? PACKED : PACKING_NOT_FINITE;
 }
 
 // The sum over the taps of filter f at output pixel (i, j): exact.
