@@ -247,6 +247,24 @@ static void test_divergence_is_an_error_that_says_what_to_try(void **state)
   tiny_free(&tiny);
 }
 
+static void test_a_loss_that_is_not_finite_names_one_step(void **state)
+{
+  (void)state;
+  struct training training;
+  struct tiny tiny = tiny_new();
+  struct fit_options options = options_of(1);
+  struct fit_progress progress = {0};
+  struct error why = {0};
+  start(&training, NEVER);
+  for (size_t p = 1; p <= 2; p++) // conv1/bias, predictions/kernel
+    for (size_t i = 0; i < net_parameter(tiny.net, p)->count; i++) net_parameter(tiny.net, p)->value[i] = 1e25f;
+  net_parameters_changed(tiny.net);
+  assert_int_equal(train(&training, &tiny, &options, &progress, &why), FAILED);
+  if (!strstr(why.text, "epoch 1, step 1: tiny: the loss is")) fail_msg("%s", why.text);
+  finish(&training);
+  tiny_free(&tiny);
+}
+
 static void test_labels_beyond_the_classes_are_refused(void **state)
 {
   (void)state;
@@ -272,6 +290,7 @@ int main(void)
       cmocka_unit_test(test_patience_runs_out_also_after_a_resume),
       cmocka_unit_test(test_learning_rate_of_an_epoch_is_its_last_steps),
       cmocka_unit_test(test_divergence_is_an_error_that_says_what_to_try),
+      cmocka_unit_test(test_a_loss_that_is_not_finite_names_one_step),
       cmocka_unit_test(test_labels_beyond_the_classes_are_refused),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

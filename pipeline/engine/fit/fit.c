@@ -233,7 +233,7 @@ static enum status validation_failed(const struct epoch_figures *figures, struct
 {
   if (!error) return FAILED;
   struct error inner = *error;
-  return fail(error, FAILED, "the validation of epoch %d: %s: lower the learning rate", figures->epoch, inner.text);
+  return fail(error, FAILED, "the validation of epoch %d: %s; lower the learning rate", figures->epoch, inner.text);
 }
 
 // Fills the validation figures; INTERRUPTED after a stop, with a checkpoint that resumes at this validation.

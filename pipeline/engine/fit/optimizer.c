@@ -177,7 +177,7 @@ static bool is_bounded(const struct optimizer *optimizer, size_t parameter)
 }
 
 // FAILED, naming the first parameter whose gradient is not finite.
-static enum status check_gradients(const struct optimizer *optimizer, uint64_t step, int threads, struct error *error)
+static enum status check_gradients(const struct optimizer *optimizer, int threads, struct error *error)
 {
   size_t bad = SIZE_MAX;
   for (size_t p = 0; p < optimizer->count; p++) {
@@ -194,8 +194,7 @@ static enum status check_gradients(const struct optimizer *optimizer, uint64_t s
     if (!all_finite(gradient_of(optimizer, block), block->count) && block->parameter < bad) bad = block->parameter;
   }
   if (bad == SIZE_MAX) return OK;
-  return fail(error, FAILED, "step %llu: the gradient of %s is not finite", (unsigned long long)step,
-              net_parameter(optimizer->net, bad)->name);
+  return fail(error, FAILED, "the gradient of %s is not finite", net_parameter(optimizer->net, bad)->name);
 }
 
 // The share of the rate that a parameter takes. Inputs are counted as Keras' fans are: all axes but the last.
@@ -232,7 +231,7 @@ static bool update_block(const struct optimizer *optimizer, const struct block *
 enum status optimizer_step(struct optimizer *optimizer, uint64_t step, float lr, int threads, struct error *error)
 {
   if (threads > net_threads(optimizer->net)) threads = net_threads(optimizer->net); // those that have scratch
-  enum status status = check_gradients(optimizer, step, threads, error);
+  enum status status = check_gradients(optimizer, threads, error);
   if (status) return status;
   for (size_t p = 0; optimizer->options.centralize && p < optimizer->count; p++)
     if (optimizer->states[p].slots[0]) centralize_gradient(net_parameter(optimizer->net, p), threads);

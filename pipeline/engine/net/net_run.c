@@ -417,9 +417,7 @@ enum status net_train(struct net *net, const struct net_input *input, const stru
   double sum = 0;
   for (size_t i = 0; i < n; i++) sum += net->losses[i];
   *loss = sum / (double)n;
-  if (!isfinite(*loss))
-    return fail(error, FAILED, "%s: the loss of step %llu is %g", net->name, (unsigned long long)step, *loss);
-  return OK;
+  return isfinite(*loss) ? OK : fail(error, FAILED, "%s: the loss is %g", net->name, *loss);
 }
 
 // What comes of weights that are huge but finite. Where sums overflow, a ReLU makes 0 of their NaN in the same op, and
