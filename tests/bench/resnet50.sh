@@ -7,7 +7,16 @@ rounds=${1:-3} seconds=${2:-3} threads=${THREADS:-$(nproc)}
 figures=$(mktemp)
 trap 'rm -f "$figures"' EXIT
 
-rate() { "$@" --threads "$threads" --seconds "$seconds" | sed -n 's/^images_per_second=//p'; }
+# PROGRAM ARGUMENT...: its rate, nothing where what it needs is not here (77).
+rate() {
+  ended=0
+  printed=$("$@" --threads "$threads" --seconds "$seconds") || ended=$?
+  case $ended in
+    0) printf '%s\n' "$printed" | sed -n 's/^images_per_second=//p' ;;
+    77) ;;
+    *) echo "$*: ended with status $ended" >&2 && return 1 ;;
+  esac
+}
 
 fastest=fp32
 "$build/bench/ours" features --precision bf16 --batch 1 --seconds 0 >/dev/null 2>&1 && fastest=bf16
@@ -16,15 +25,15 @@ round=0
 while [ "$round" -lt "$rounds" ]; do
   for what in "features fp32 16" "features bf16 16" "features int8 16" "head fp32 32" "head bf16 32" "head bf16 128" "resnet50 bf16 32"; do
     set -- $what
-    ours=$(rate "$build/bench/ours" "$1" --precision "$2" --batch "$3") || ours=
+    ours=$(rate "$build/bench/ours" "$1" --precision "$2" --batch "$3")
     peer= other=
     # Without fast bf16 there is nothing of ours to compare, and the peer would take minutes for a step.
     # int8 is for those who would otherwise take the peer's fastest floats.
     floats=$2
     [ "$2" != int8 ] || floats=$fastest
-    [ -z "$ours" ] || peer=$(rate tests/bench/peers/torch_resnet50.py "$1" --precision "$floats" --batch "$3") || peer=
+    [ -z "$ours" ] || peer=$(rate tests/bench/peers/torch_resnet50.py "$1" --precision "$floats" --batch "$3")
     if [ "$1 $floats" = "features fp32" ] && command -v node >/dev/null; then
-      other=$(rate tests/bench/peers/onnxruntime_peer.js "$1" --precision fp32 --batch "$3") || other=
+      other=$(rate tests/bench/peers/onnxruntime_peer.js "$1" --precision fp32 --batch "$3")
     fi
     echo "$1 $2 $3 ${ours:--} ${peer:--} ${other:--}" >>"$figures"
   done
