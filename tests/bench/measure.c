@@ -16,18 +16,20 @@ static bool number(const char *text, double *out)
 {
   char *end;
   *out = strtod(text, &end);
-  return end != text && !*end && *out > 0 && *out < 1e18;
+  return end != text && !*end && *out >= 0 && *out < 1e18;
 }
 
 // "TASK|VALUE|UNIT|PEER|PEER_VALUE"; the last two may be empty.
 static enum status parse_row(struct measured *out, char *row, struct error *error)
 {
-  char *fields[5] = {0}, *at = row;
+  char *fields[5] = {0}, *at = row, whole[256];
   int count = 0;
+  (void)snprintf(whole, sizeof whole, "%s", row); // for the message: strsep cuts the row
   while (at && count < 5) fields[count++] = strsep(&at, "|");
   struct figure figure = {.peer_value = 0};
-  if (count < 5 || at || !number(fields[1], &figure.value) || (*fields[3] && !number(fields[4], &figure.peer_value)))
-    return fail(error, BAD_DATA, "not TASK|VALUE|UNIT|PEER|PEER_VALUE: %s", row);
+  if (count < 5 || at || !number(fields[1], &figure.value) ||
+      (*fields[3] && !(number(fields[4], &figure.peer_value) && figure.peer_value > 0)))
+    return fail(error, BAD_DATA, "not TASK|VALUE|UNIT|PEER|PEER_VALUE: %s", whole);
   snprintf(figure.task, sizeof figure.task, "%s", fields[0]);
   snprintf(figure.unit, sizeof figure.unit, "%s", fields[2]);
   snprintf(figure.peer, sizeof figure.peer, "%s", fields[3]);

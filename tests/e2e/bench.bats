@@ -87,8 +87,29 @@ compare() { "$build/bench/compare" --ours "$work/ours" --threads 2 --rounds 2 "$
   run compare --torch "$work/torch"
   [ "$status" -eq 1 ]
   [[ "$output" == *"not a rate"* ]]
+  fake torch 'echo "images_per_second=1"'
+  fake ours '[ "$1" = stages ] && echo "row=stage synth|0|images/s||" && exit; echo images_per_second=400'
+  run compare --torch "$work/torch" --details
+  [ "$status" -eq 0 ] # a rate may round to 0
+  fake ours '[ "$1" = stages ] && echo "row=stage synth|slow|images/s||" && exit; echo images_per_second=400'
+  run compare --torch "$work/torch" --details
+  [ "$status" -eq 1 ]
+  [[ "$output" == *"not TASK|VALUE|UNIT|PEER|PEER_VALUE: stage synth|slow|images/s||"* ]]
   run "$build/bench/compare" --ours "$work/ours" --rounds 0
   [ "$status" -eq 2 ]
+}
+
+@test "bench: ResNet50's table leaves out what is not here, and fails where a program does" {
+  mkdir "$work/bench"
+  fake node 'exit 77'
+  fake bench/ours 'exit 77'
+  BUILD="$work" PATH="$work:$PATH" run tests/bench/resnet50.sh 1 1
+  [ "$status" -eq 0 ]
+  [[ "$output" =~ head\ +fp32\ +32\ +-\ +- ]]
+  fake bench/ours '[ "$1" != head ] || exit 3; exit 77'
+  BUILD="$work" PATH="$work:$PATH" run tests/bench/resnet50.sh 1 1
+  [ "$status" -eq 1 ]
+  [[ "$output" == *"bench/ours head --precision fp32 --batch 32: ended with status 3"* ]]
 }
 
 @test "bench: this engine's own program prints what compare reads" {
