@@ -190,6 +190,27 @@ static void building_errors_reach_plan(void **state)
   net_free(net);
 }
 
+// Kernels count on a pixel of the map in each window.
+static void a_padding_as_wide_as_its_window_is_refused(void **state)
+{
+  (void)state;
+  const struct net_options options = {.threads = 1, .batch = 1};
+  for (int pad = 2; pad <= 3; pad++)
+    for (int pooled = 0; pooled < 2; pooled++) {
+      struct error error = {0};
+      struct net *net = net_new("padded", (struct shape){6, 6, 3}, DTYPE_F32);
+      int x = net_zero_pad2d(net, "pad", net_relu(net, "relu", NET_INPUT), pad);
+      if (pooled)
+        x = net_max_pool2d(net, "window", x, &(struct pool2d){.size = 3, .stride = 2, .padding = PAD_VALID});
+      else
+        x = net_conv2d(net, "window", x, &(struct conv2d){.filters = 4, .kernel = 3, .stride = 1});
+      net_dense(net, "out", net_flatten(net, "flat", x), &(struct dense){.units = 2});
+      assert_int_equal(net_plan(net, &options, &error), pad < 3 ? OK : BAD_USAGE);
+      if (pad == 3) assert_non_null(strstr(error.text, "layer window: a padding of 3: less than the window's 3"));
+      net_free(net);
+    }
+}
+
 static void bad_calls_are_refused(void **state)
 {
   (void)state;
@@ -362,6 +383,7 @@ int main(void)
       cmocka_unit_test(seed_cnn_has_its_shape),
       cmocka_unit_test(an_unknown_model_is_named),
       cmocka_unit_test(building_errors_reach_plan),
+      cmocka_unit_test(a_padding_as_wide_as_its_window_is_refused),
       cmocka_unit_test(bad_calls_are_refused),
       cmocka_unit_test(a_weight_that_is_not_finite_is_named),
       cmocka_unit_test(weights_that_overflow_are_refused),

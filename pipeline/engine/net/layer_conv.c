@@ -28,6 +28,10 @@ static bool window_of_layer(struct net *net, struct layer *layer, struct window 
       layer_fail(net, layer->name, "behind a zero padding only VALID makes sense");
       return false;
     }
+    if (input->padding >= size) { // a window of zeros alone: kernels count on a pixel in each
+      layer_fail(net, layer->name, "a padding of %d: less than the window's %d is allowed", input->padding, size);
+      return false;
+    }
     if (window_fit_padded(window, layer_input(net, input, 0)->shape, channels, size, stride, input->padding))
       return true;
   } else if (window_fit(window, x, channels, size, stride, padding)) {

@@ -40,7 +40,7 @@ int net_rescale(struct net *net, const char *name, int x, float scale); // x * s
 // (x[channel[c]] - mean[c]) * scale[c] for each of the input's three channels.
 int net_preprocess(struct net *net, const char *name, int x, const struct preprocess *preprocess);
 // Zeros on all four sides. Read by VALID convolutions and by VALID max pools, of which the latter ignore them: the same
-// as Keras' zeros where no value is negative, so the map must come from a ReLU.
+// as Keras' zeros where no value is negative, so the map must come from a ReLU. `pixels` is below the window's size.
 int net_zero_pad2d(struct net *net, const char *name, int x, int pixels);
 int net_conv2d(struct net *net, const char *name, int x,
                const struct conv2d *conv); // kernel [kh, kw, C, filters], bias
