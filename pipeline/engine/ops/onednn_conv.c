@@ -13,6 +13,7 @@
 struct library_conv {
   struct op op;
   struct onednn onednn;
+  const struct kernels *k;
   struct conv_spec spec;
   enum dtype dtype;
   bool depthwise;
@@ -93,9 +94,8 @@ static void add_to(float *sum, const float *values, size_t count)
 static void library_backward(const struct op *op, const struct op_run *run)
 {
   const struct library_conv *conv = (const struct library_conv *)op;
-  const struct kernels *kernels = native_kernels(conv->dtype);
   const struct window *w = &conv->spec.window;
-  if (conv->spec.relu) kernels->relu_gradient(shape_elements(w->y), run->y, run->dy);
+  if (conv->spec.relu) conv->k->relu_gradient(shape_elements(w->y), run->y, run->dy);
   if (conv->group == 0 && !conv->spec.maps_only) {
     float *gradient = (float *)(void *)((unsigned char *)run->scratch + conv->gradient_at);
     weights_gradient(conv, &conv->backward_weights, run->thread, run->x[0], run->dy, gradient, run->scratch);
@@ -106,7 +106,7 @@ static void library_backward(const struct op *op, const struct op_run *run)
   void *dx = run->add[0] ? (unsigned char *)run->scratch + conv->dx_at : run->dx[0];
   call_run(&conv->backward_input, &conv->onednn, run->thread,
            (void *[]){run->dy, conv->backward_weights_copy, dx, run->scratch});
-  if (run->add[0]) kernels->add_dropout(shape_elements(w->x), run->dx[0], dx, NULL, 1, run->dx[0]);
+  if (run->add[0]) conv->k->add_dropout(shape_elements(w->x), run->dx[0], dx, NULL, 1, run->dx[0]);
 }
 
 // Lane l has the groups l, l + BATCH_LANES, ... of `group` images, and so of the images that are no whole group.
@@ -372,6 +372,7 @@ static enum status library_new(struct op **out, const struct op_kind *kind, cons
   conv->op.kind = kind;
   conv->op.backward_reads_x = !spec->maps_only;
   conv->op.backward_reads_y = spec->relu;
+  conv->k = native_kernels(context->dtype);
   conv->spec = *spec;
   conv->dtype = context->dtype;
   conv->depthwise = kind == &depthwise_kind;
