@@ -12,7 +12,7 @@ struct pool_layer {
   struct window window;
 };
 
-static const struct pool_layer *pool_behind(const struct net *net, const struct layer *layer);
+static const struct layer_kind pool_kind;
 
 static bool window_of_layer(struct net *net, struct layer *layer, struct window *window, int channels, int size,
                             int stride, enum padding padding)
@@ -133,7 +133,7 @@ int net_conv2d(struct net *net, const char *name, int x, const struct conv2d *co
 static enum status separable_fuse(struct net *net, struct layer *layer, bool *fused, struct error *error)
 {
   const struct conv_layer *conv = (const struct conv_layer *)layer;
-  const struct pool_layer *pool = pool_behind(net, layer);
+  const struct pool_layer *pool = (const struct pool_layer *)layer_reader_of_kind(net, layer, &pool_kind);
   const bool pooled = pool && pool->window.size == 2 && pool->window.stride == 2;
   struct separable_spec spec = {.window = conv->window,
                                 .filters = conv->conv.filters,
@@ -214,19 +214,6 @@ static enum status pool_lower(struct net *net, struct layer *layer, struct error
 }
 
 static const struct layer_kind pool_kind = {.name = "MaxPooling2D", .reads_padded = true, .lower = pool_lower};
-
-// The pool that is the only reader of `layer`, or NULL.
-static const struct pool_layer *pool_behind(const struct net *net, const struct layer *layer)
-{
-  const struct pool_layer *pool = NULL;
-  for (size_t i = (size_t)layer->index + 1; i < net->layer_count; i++)
-    for (int k = 0; k < net->layers[i]->input_count; k++) {
-      if (net->layers[i]->inputs[k] != layer->index) continue;
-      if (pool || net->layers[i]->kind != &pool_kind) return NULL;
-      pool = (const struct pool_layer *)net->layers[i];
-    }
-  return pool;
-}
 
 int net_max_pool2d(struct net *net, const char *name, int x, const struct pool2d *pool)
 {

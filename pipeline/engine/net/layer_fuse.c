@@ -2,12 +2,6 @@
 // map that is added where nobody else needs that any more.
 #include "engine/net/net_parts.h"
 
-static struct layer *behind(const struct net *net, const struct layer *layer, const struct layer_kind *kind)
-{
-  struct layer *reader = layer_only_reader(net, layer);
-  return reader && reader->kind == kind ? reader : NULL;
-}
-
 // Whether everything that reads this value, but for `last`, has been lowered, and so runs earlier.
 static bool read_by_none_after(const struct net *net, int value, const struct layer *last)
 {
@@ -34,7 +28,7 @@ struct fusion fuse_behind(const struct net *net, const struct layer *conv, bool 
   struct fusion fusion = {.sum = -1};
   const struct layer *last = conv;
   if (net->values[layer_input(net, conv, 0)->value].wants_gradient || layer_trains(net, conv)) return fusion;
-  fusion.norm = behind(net, last, &layer_batch_norm);
+  fusion.norm = layer_reader_of_kind(net, last, &layer_batch_norm);
   if (fusion.norm &&
       (layer_trains(net, fusion.norm) || fusion.norm->first_parameter != conv->first_parameter + conv->parameter_count))
     fusion.norm = NULL;
@@ -42,10 +36,10 @@ struct fusion fuse_behind(const struct net *net, const struct layer *conv, bool 
   // for bit, because no rounding between a convolution and what follows goes away.
   if (!fusion.norm) return fusion;
   last = fusion.norm;
-  struct layer *add = behind(net, last, &layer_add_kind);
+  struct layer *add = layer_reader_of_kind(net, last, &layer_add_kind);
   if (add) fusion.sum = sum_of(net, add, last, bytes);
   if (fusion.sum >= 0) last = fusion.add = add;
-  fusion.relu = behind(net, last, &layer_relu);
+  fusion.relu = layer_reader_of_kind(net, last, &layer_relu);
   return fusion;
 }
 

@@ -17,22 +17,16 @@ struct behind {
   int other; // the value that is added; -1: none
 };
 
-static struct layer *reader_of_kind(const struct net *net, const struct layer *layer, const struct layer_kind *kind)
-{
-  struct layer *reader = layer_only_reader(net, layer);
-  return reader && reader->kind == kind ? reader : NULL;
-}
-
 static struct behind find_behind(const struct net *net, const struct layer *layer)
 {
   struct behind behind = {.other = -1};
-  behind.add = reader_of_kind(net, layer, &layer_add_kind);
+  behind.add = layer_reader_of_kind(net, layer, &layer_add_kind);
   if (behind.add) {
     const struct layer *other = layer_input(net, behind.add, behind.add->inputs[0] == layer->index);
     if (other->value >= 0 && net->values[other->value].dtype == net->context.dtype) behind.other = other->value;
     if (behind.other < 0) return (struct behind){.other = -1};
   }
-  behind.relu = reader_of_kind(net, behind.add ? behind.add : layer, &layer_relu);
+  behind.relu = layer_reader_of_kind(net, behind.add ? behind.add : layer, &layer_relu);
   return behind;
 }
 

@@ -155,6 +155,12 @@ struct layer *layer_only_reader(const struct net *net, const struct layer *layer
   return reader;
 }
 
+struct layer *layer_reader_of_kind(const struct net *net, const struct layer *layer, const struct layer_kind *kind)
+{
+  struct layer *reader = layer_only_reader(net, layer);
+  return reader && reader->kind == kind ? reader : NULL;
+}
+
 bool layer_trains(const struct net *net, const struct layer *layer)
 {
   bool trains = false;

@@ -149,6 +149,8 @@ const struct layer *layer_input(const struct net *net, const struct layer *layer
 
 // The only layer that reads `layer`, or NULL.
 struct layer *layer_only_reader(const struct net *net, const struct layer *layer);
+// The same, where it is of that kind; else NULL.
+struct layer *layer_reader_of_kind(const struct net *net, const struct layer *layer, const struct layer_kind *kind);
 
 // What layer_fuse.c looks for.
 extern const struct layer_kind layer_batch_norm, layer_relu, layer_add_kind;
