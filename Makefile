@@ -112,7 +112,7 @@ $(BUILD)/tools/%: $(BUILD)/tests/tools/%.c.o $(LIB)
 
 # build/bench/image_bench: decoding and resizing against OpenCV's, where its decoder is there to be measured.
 IMGCODECS := $(wildcard /usr/include/opencv4/opencv2/imgcodecs.hpp)
-IMAGE_BENCH := $(BUILD)/tests/bench/image_bench.c.o $(if $(IMGCODECS),$(BUILD)/tests/bench/image_peer.cpp.o)
+IMAGE_BENCH := $(BUILD)/tests/bench/image_bench.c.o $(BUILD)/tests/bench/median.c.o $(if $(IMGCODECS),$(BUILD)/tests/bench/image_peer.cpp.o)
 -include $(IMAGE_BENCH:.o=.d)
 $(BUILD)/tests/bench/image_bench.c.o: CFLAGS += $(if $(IMGCODECS),-DHAVE_PEER)
 $(BUILD)/bench/image_bench: $(IMAGE_BENCH) $(LIB)

@@ -11,13 +11,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <turbojpeg.h>
 
+#include "core/progress.h"
 #include "data/scan.h"
 #include "image/augment.h"
 #include "image/codec.h"
 #include "image/resize.h"
+#include "median.h"
 #ifdef HAVE_PEER
 #include "image_peer.h"
 #endif
@@ -38,13 +39,6 @@ struct bench {
   struct image decoded[THREAD_LIMIT], resized[THREAD_LIMIT];
   uint8_t *peer[THREAD_LIMIT]; // [size, size, 3]
 };
-
-static double seconds(void)
-{
-  struct timespec now;
-  (void)clock_gettime(CLOCK_MONOTONIC, &now);
-  return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
-}
 
 static void give_up(const char *what)
 {
@@ -196,33 +190,26 @@ enum { WORKS = sizeof works / sizeof *works, DECODE = 0, DECODE_RESIZE = 1, PEER
 // Microseconds an image (of wall time, whatever the number of threads).
 static double run_once(struct bench *bench, work *run, int threads)
 {
-  double start = seconds();
+  double start = clock_seconds();
 #pragma omp parallel for num_threads(threads) schedule(dynamic, 4)
   for (size_t i = 0; i < bench->count; i++) run(bench, &bench->files[i], omp_get_thread_num());
-  return (seconds() - start) * 1e6 / (double)bench->count;
-}
-
-static int by_value(const void *a, const void *b)
-{
-  double x = *(const double *)a, y = *(const double *)b;
-  return (x > y) - (x < y);
+  return (clock_seconds() - start) * 1e6 / (double)bench->count;
 }
 
 static void measure(struct bench *bench, int threads)
 {
-  double took[WORKS][ROUND_LIMIT], median[WORKS];
+  double took[WORKS][ROUND_LIMIT], middle[WORKS];
   for (int round = -1; round < bench->rounds; round++) // the first is to get warm
     for (int w = 0; w < WORKS; w++) took[w][round < 0 ? 0 : round] = run_once(bench, works[w].run, threads);
   for (int w = 0; w < WORKS; w++) {
-    qsort(took[w], (size_t)bench->rounds, sizeof *took[w], by_value);
-    median[w] = took[w][bench->rounds / 2];
+    middle[w] = median(took[w], (size_t)bench->rounds);
     printf("%d thread%s %-22s %8.1f us/image %9.0f images/s\n", threads, threads > 1 ? "s" : " ", works[w].name,
-           median[w], 1e6 / median[w]);
+           middle[w], 1e6 / middle[w]);
   }
 #ifdef HAVE_PEER
-  printf("decode ratio %.2f (imdecode, %d threads)\n", median[PEER_DECODE] / median[DECODE], threads);
+  printf("decode ratio %.2f (imdecode, %d threads)\n", middle[PEER_DECODE] / middle[DECODE], threads);
   printf("decode+resize ratio %.2f (imdecode + resize INTER_AREA, %d threads)\n",
-         median[PEER_RESIZE] / median[DECODE_RESIZE], threads);
+         middle[PEER_RESIZE] / middle[DECODE_RESIZE], threads);
 #endif
 }
 

@@ -1,7 +1,7 @@
 // `ours`: one measurement of this engine in a process of its own, as `compare` starts it beside its peers. What was
 // measured goes to stdout, a line each:
 //
-//   name=ours (native avx512_core_bf16)
+//   name=ours (native, avx512_core_bf16)
 //   images_per_second=652.1
 //   row=TASK|VALUE|UNIT|PEER|PEER_VALUE        a figure for the table `benchmark`; PEER may be empty
 #ifndef BENCH_OURS_H
@@ -38,6 +38,10 @@ enum status ours_machine(const struct ours *ours, struct error *error);
 enum status ours_features(const struct ours *ours, struct error *error);
 enum status ours_head(const struct ours *ours, struct error *error);
 enum status ours_resnet50(const struct ours *ours, struct error *error);
+
+// Does `step` again and again, counted from 1, and prints the rate by the median over those that fit into the time.
+enum status ours_time(const struct ours *ours, enum status (*step)(void *self, uint64_t number, struct error *error),
+                      void *self, struct error *error);
 
 // seed-cnn, planned and initialised.
 enum status ours_net(const struct ours *ours, bool training, struct net **net, struct error *error);

@@ -1,20 +1,17 @@
 // Training and inference of seed-cnn as a whole.
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "core/files.h"
 #include "core/mem.h"
-#include "core/progress.h"
 #include "core/rng.h"
 #include "engine/fit/optimizer.h"
 #include "image/augment.h"
-#include "median.h"
 #include "ours.h"
 #include "store/tensorfile.h"
 
-enum { ROWS = 1024, STEPS_LIMIT = 1 << 16, WARM_UP = 2, FEWEST_STEPS = 3 };
+enum { ROWS = 1024 };
 
 // Where images come from: ROWS of them, in a shuffled order, one batch after another.
 struct feed {
@@ -110,8 +107,9 @@ struct job {
   float *logits;
 };
 
-static enum status job_step(struct job *job, uint64_t step, struct error *error)
+static enum status job_step(void *self, uint64_t step, struct error *error)
 {
+  struct job *job = self;
   size_t batch = (size_t)job->ours->batch;
   struct net_input input = {job->feed, feed_fetch};
   job->feed->step = step;
@@ -120,25 +118,6 @@ static enum status job_step(struct job *job, uint64_t step, struct error *error)
   double loss;
   enum status status = net_train(job->net, &input, &target, batch, step, &loss, NULL, error);
   return status ? status : optimizer_step(job->optimizer, step, 1e-4f, job->ours->threads, error);
-}
-
-// The median over the steps that fit into the time.
-static enum status job_time(struct job *job, struct error *error)
-{
-  double *took = NULL;
-  size_t count = 0;
-  enum status status = mem_zeroed((void **)&took, STEPS_LIMIT, sizeof *took, "times", error);
-  double begun = 0;
-  for (uint64_t step = 1; !status && count < STEPS_LIMIT; step++) {
-    double start = clock_seconds();
-    if (step == WARM_UP + 1) begun = start;
-    if (step > WARM_UP && count >= FEWEST_STEPS && start - begun > job->ours->seconds) break;
-    status = job_step(job, step, error);
-    if (step > WARM_UP) took[count++] = clock_seconds() - start;
-  }
-  if (!status) printf("images_per_second=%.2f\n", job->ours->batch / median(took, count));
-  free(took);
-  return status;
 }
 
 static enum status measure(const struct ours *ours, bool training, struct error *error)
@@ -154,7 +133,7 @@ static enum status measure(const struct ours *ours, bool training, struct error 
   if (!status) status = mem_zeroed((void **)&job.labels, batch, sizeof *job.labels, "labels", error);
   if (!status) status = mem_zeroed((void **)&job.logits, batch * CLASSES, sizeof *job.logits, "logits", error);
   for (size_t i = 0; !status && i < batch; i++) job.labels[i] = (int32_t)(i % CLASSES);
-  if (!status) status = job_time(&job, error);
+  if (!status) status = ours_time(ours, job_step, &job, error);
   free(job.logits);
   free(job.labels);
   optimizer_free(job.optimizer);

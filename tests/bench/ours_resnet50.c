@@ -1,18 +1,13 @@
 // ResNet50 in its three uses: features of the frozen part, a step of training the head from rows of them, a step of
 // training everything.
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/mem.h"
-#include "core/progress.h"
 #include "engine/fit/optimizer.h"
 #include "engine/net/ranges.h"
-#include "median.h"
 #include "models/models.h"
 #include "ours.h"
-
-enum { STEPS_LIMIT = 1 << 16, WARM_UP = 2, FEWEST_STEPS = 3 };
 
 struct job {
   const struct ours *ours;
@@ -30,8 +25,9 @@ static void fetch(void *self, size_t index, void *input)
   memcpy(input, job->inputs + index * job->bytes, job->bytes);
 }
 
-static enum status job_step(struct job *job, uint64_t step, struct error *error)
+static enum status job_step(void *self, uint64_t step, struct error *error)
 {
+  struct job *job = self;
   const size_t batch = (size_t)job->ours->batch;
   const struct net_input input = {job, fetch};
   if (!job->optimizer) return net_infer(job->net, &input, batch, job->out, error);
@@ -39,24 +35,6 @@ static enum status job_step(struct job *job, uint64_t step, struct error *error)
   double loss;
   enum status status = net_train(job->net, &input, &target, batch, step, &loss, NULL, error);
   return status ? status : optimizer_step(job->optimizer, step, 1e-5f, job->ours->threads, error);
-}
-
-// The median over the steps that fit into the time.
-static enum status job_time(struct job *job, struct error *error)
-{
-  double *took = NULL, begun = 0;
-  size_t count = 0;
-  enum status status = mem_zeroed((void **)&took, STEPS_LIMIT, sizeof *took, "times", error);
-  for (uint64_t step = 1; !status && count < STEPS_LIMIT; step++) {
-    double start = clock_seconds();
-    if (step == WARM_UP + 1) begun = start;
-    if (step > WARM_UP && count >= FEWEST_STEPS && start - begun > job->ours->seconds) break;
-    status = job_step(job, step, error);
-    if (step > WARM_UP) took[count++] = clock_seconds() - start;
-  }
-  if (!status) printf("images_per_second=%.2f\n", job->ours->batch / median(took, count));
-  free(took);
-  return status;
 }
 
 // Of the noise that is measured with.
@@ -137,7 +115,7 @@ static enum status measure(const struct ours *ours, enum model_part part, enum m
                                       .feature_dtype = DTYPE_BF16};
   struct job job = {.ours = ours};
   enum status status = open_job(&job, &model, part != MODEL_TRUNK, error);
-  if (!status) status = job_time(&job, error);
+  if (!status) status = ours_time(ours, job_step, &job, error);
   free(job.out);
   free(job.labels);
   free(job.inputs);
