@@ -90,24 +90,24 @@ static void cross_entropy_by_hand(void **state)
   const float logits[3] = {1, 2, 4};
   float gradient[3];
   double sum = exp(1) + exp(2) + exp(4);
-  assert_near(loss_cross_entropy(logits, 3, 2, 0, 1, gradient), log(sum) - 4, 1e-12);
+  assert_near(loss_cross_entropy(logits, 3, 2, 2, 1, 0, 1, gradient), log(sum) - 4, 1e-12);
   assert_near((double)gradient[0], exp(1) / sum, 1e-6);
   assert_near((double)gradient[2], exp(4) / sum - 1, 1e-6);
   double smooth = log(sum) - (0.9 * 4 + 0.1 * 7 / 3);
-  assert_near(loss_cross_entropy(logits, 3, 2, 0.1f, 0.5f, gradient), smooth, 1e-7);
+  assert_near(loss_cross_entropy(logits, 3, 2, 2, 1, 0.1f, 0.5f, gradient), smooth, 1e-7);
   assert_near((double)gradient[2], 0.5 * (exp(4) / sum - 0.9 - 0.1 / 3), 1e-6);
   double mixed = log(sum) - (0.75 * 4 + 0.25 * 1);
-  assert_near(loss_cross_entropy_mixed(logits, 3, 2, 0, 0.75f, 0, 1, gradient), mixed, 1e-12);
+  assert_near(loss_cross_entropy(logits, 3, 2, 0, 0.75f, 0, 1, gradient), mixed, 1e-12);
   assert_near((double)gradient[0], exp(1) / sum - 0.25, 1e-6);
   assert_near((double)gradient[2], exp(4) / sum - 0.75, 1e-6);
-  assert_near(loss_cross_entropy_mixed(logits, 3, 2, 2, 0.75f, 0, 1, NULL), log(sum) - 4, 1e-12); // of one class
+  assert_near(loss_cross_entropy(logits, 3, 2, 2, 0.75f, 0, 1, NULL), log(sum) - 4, 1e-12); // of one class
   const float far[2] = {3e38f, -3e38f};
-  assert_near(loss_cross_entropy(far, 2, 0, 0, 1, NULL), 0, 0);
-  assert_true(isfinite(loss_cross_entropy(far, 2, 1, 0, 1, NULL)));
+  assert_near(loss_cross_entropy(far, 2, 0, 0, 1, 0, 1, NULL), 0, 0);
+  assert_true(isfinite(loss_cross_entropy(far, 2, 1, 1, 1, 0, 1, NULL)));
   const float broken[2] = {NAN, 0};
-  assert_false(isfinite(loss_cross_entropy(broken, 2, 1, 0, 1, NULL)));
+  assert_false(isfinite(loss_cross_entropy(broken, 2, 1, 1, 1, 0, 1, NULL)));
   const float infinite[2] = {0, INFINITY};
-  assert_false(isfinite(loss_cross_entropy(infinite, 2, 0, 0, 1, NULL)));
+  assert_false(isfinite(loss_cross_entropy(infinite, 2, 0, 0, 1, 0, 1, NULL)));
 }
 
 int main(void)

@@ -2,13 +2,8 @@
 
 #include <math.h>
 
-double loss_cross_entropy(const float *logits, int classes, int32_t label, float smoothing, float scale, float *dlogits)
-{
-  return loss_cross_entropy_mixed(logits, classes, label, label, 1, smoothing, scale, dlogits);
-}
-
-double loss_cross_entropy_mixed(const float *logits, int classes, int32_t label, int32_t other, float share,
-                                float smoothing, float scale, float *dlogits)
+double loss_cross_entropy(const float *logits, int classes, int32_t label, int32_t other, float share, float smoothing,
+                          float scale, float *dlogits)
 {
   double highest = (double)logits[0], sum = 0, expected = 0;
   for (int k = 1; k < classes; k++) highest = fmax(highest, (double)logits[k]);

@@ -207,8 +207,8 @@ static void turn(const struct pass *pass, size_t image)
   const struct net_target *target = pass->target;
   int32_t label = target->labels[image], other = target->others ? target->others[image] : label;
   float share = target->shares ? target->shares[image] : 1;
-  net->losses[image] = loss_cross_entropy_mixed(row, net->classes, label, other, share, target->label_smoothing,
-                                                1 / (float)pass->n, gradient_of(net, worker, net->logits, image));
+  net->losses[image] = loss_cross_entropy(row, net->classes, label, other, share, target->label_smoothing,
+                                          1 / (float)pass->n, gradient_of(net, worker, net->logits, image));
   backward(pass, net->segment_count - 1, image);
 }
 
