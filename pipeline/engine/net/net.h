@@ -3,13 +3,11 @@
 //
 //   struct net *net = net_new("seed-cnn", (struct shape){100, 100, 3}, DTYPE_U8);
 //   int x = net_rescale(net, "rescale", NET_INPUT, 1 / 255.0f);
-//   x = net_conv2d(net, "conv1", x, &(struct conv2d){.filters = 64, .kernel = 3, .stride = 1, .padding =
-//   PAD_SAME,
-//                                                    .activation = ACT_RELU});
+//   const struct conv2d conv = {.filters = 64, .kernel = 3, .stride = 1, .padding = PAD_SAME, .activation = ACT_RELU};
+//   x = net_conv2d(net, "conv1", x, &conv);
 //   ...
-//   x = net_dense(net, "predictions", x, &(struct dense){.units = 29});       // logits; softmax is in the
-//   loss status = net_plan(net, &(struct net_options){...}, error);                 // the first place that
-//   reports building errors
+//   x = net_dense(net, "predictions", x, &(struct dense){.units = 29}); // logits; softmax is in the loss
+//   status = net_plan(net, &(struct net_options){...}, error);          // the first to report errors of building
 //
 // How it runs: depth first. An image goes through all layers, forward and backward, on one thread, while its
 // activations are in that thread's cache; layers-over-batch execution would send 2.5 MB per layer and image
@@ -146,7 +144,7 @@ struct net_target {
 
 // One forward and backward pass over n <= batch images. dropout masks come from (seed, step, index). Fills
 // the gradients of the mean loss; *loss is the mean cross-entropy; logits [n, classes] if not NULL. FAILED if
-// the loss or a weight is not finite (nothing changed).
+// the loss or a weight is not finite, or OUT_OF_MEMORY where oneDNN is, here and below (nothing changed).
 enum status net_train(struct net *net, const struct net_input *input, const struct net_target *target, size_t n,
                       uint64_t step, double *loss, float *logits, struct error *error);
 

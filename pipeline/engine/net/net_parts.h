@@ -1,5 +1,6 @@
 // The inside of a net, shared by net.c (building), layer_*.c (each kind of layer), net_steps.c (what those add),
-// net_plan.c (lowering and memory), net_schedule.c, net_stream.c and net_run.c. Nobody else includes it.
+// net_plan.c (lowering and memory), net_schedule.c, net_stream.c, net_run.c, net_pieces.c and net_initialise.c. Beside
+// them a test (test_net_stream.c) and the bench (ours_layers.c) look inside.
 //
 //   layer  what the person built: a kind, inputs, parameters
 //   step   what runs: an op with its wiring; a layer is lowered to none (flatten), one or more steps
@@ -161,7 +162,7 @@ bool layer_trains(const struct net *net, const struct layer *layer);
 
 // --- values and steps: net_steps.c ----------------------------------------------------------------------------------
 
-// A value that steps can read and write; -1: out of memory.
+// *value becomes the index of a new value, which steps can read and write.
 enum status plan_value(struct net *net, struct shape shape, enum dtype dtype, int *value, struct error *error);
 
 // The context of an op in this layer: training only if gradients pass through it.
@@ -182,7 +183,7 @@ const struct stream *stream_of(const struct streams *streams, size_t step);
 // Segments, moments, lifetimes and places of all steps.
 enum status schedule_make(struct net *net, struct error *error);
 
-// --- forward by rows: net_stream.c -----------------------------------------------------------------------------------
+// --- by rows: net_stream.c -------------------------------------------------------------------------------------------
 
 // The streams of all segments, forward and backward, and the rings of their maps and gradients. Behind order_readers,
 // before lifetimes.

@@ -4,7 +4,7 @@
 //
 // A table of makers (`struct ops`) is one implementation of all of them:
 //   ops_reference   plain loops with sums in double: obviously right, the judge of the others
-//   ops_onednn      on the library oneDNN (dropout as in ops_native): covers every shape
+//   ops_onednn      on the library oneDNN, some as in ops_native (ops_onednn.c): covers every shape
 //   ops_native      our own vector kernels (kernels/): the fastest here; other shapes as in ops_onednn
 //
 // An op is made once, for one shape. While the net runs it is read only and shared by all threads; whatever

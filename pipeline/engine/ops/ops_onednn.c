@@ -1,12 +1,13 @@
 // The table of ops on oneDNN (onednn_*.c): a second opinion on our own kernels, and what they do not cover.
 //
-// Dropout has no oneDNN primitive: its masks are a part of the reproducible run (dropout.h), so it is ops_native's. A
-// separable convolution is made in its two parts. The loss is in double for all tables (loss.h).
+// Some ops are ops_native's: dropout, which has no oneDNN primitive and whose masks are a part of the reproducible run
+// (dropout.h), preprocess, ReLU and batch norm. A separable convolution is made in its two parts. The loss is in double
+// for all tables (loss.h).
 //
 // oneDNN's ReLU and max pool swallow NaN: max(NaN, 0) is 0 there. A weight that is not finite would not reach the loss,
-// so net_train and net_infer refuse it before they start, whatever the table, and one that a batch norm makes so. Sums
-// that overflow to infinity do reach the gradients (0 * infinity), which the optimizer checks; in inference net_run.c
-// looks at the maps of one image and at every output.
+// so net_train and net_infer refuse it before they start, whatever the table, also one that only folding a batch norm
+// in makes so. Sums that overflow to infinity do reach the gradients (0 * infinity), which the optimizer checks; in
+// inference net_run.c looks at the maps of one image and at every output.
 #include "engine/ops/int8.h"
 #include "engine/ops/native.h"
 #include "engine/ops/onednn.h"
