@@ -33,12 +33,12 @@ dnnl_cpu_isa_t dnnl_get_effective_cpu_isa(void)
   return isa == dnnl_cpu_isa_all ? real() : isa;
 }
 
-dnnl_status_t dnnl_primitive_execute(const_dnnl_primitive_t primitive, dnnl_stream_t stream, int count,
-                                     const dnnl_exec_arg_t *arguments)
+dnnl_status_t dnnl_primitive_execute(const_dnnl_primitive_t primitive, dnnl_stream_t stream, int nargs,
+                                     const dnnl_exec_arg_t *args)
 {
   dnnl_status_t (*real)(const_dnnl_primitive_t, dnnl_stream_t, int, const dnnl_exec_arg_t *);
   *(void **)&real = of_library("dnnl_primitive_execute");
-  return allowed-- == 0 ? dnnl_out_of_memory : real(primitive, stream, count, arguments);
+  return allowed-- == 0 ? dnnl_out_of_memory : real(primitive, stream, nargs, args);
 }
 
 // A CPU may have bf16 for oneDNN (Cooper Lake) and lack what our kernels need beside it.
