@@ -41,7 +41,7 @@ static enum status find_run(struct stage *stage, struct run_found *run, struct e
   const struct config *config = stage_config(stage);
   const char *name = stage_option(stage, "run");
   bool found = false;
-  bool nothing_asked = strcmp(config_name(config), "default") == 0 && !config_is_set(config, "dataset.train");
+  bool nothing_asked = !config_has_file(config) && !config_is_set(config, "dataset.train");
   if (!name && !nothing_asked) return run_wanted(run, db, config, NULL, error);
   enum status status = name ? run_find(db, NULL, name, run, &found, error) : find_last(db, run, &found, error);
   return status || found ? status : unknown_run(db, name, error);

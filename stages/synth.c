@@ -100,8 +100,7 @@ static enum status replay(struct stage *stage, const struct drawn *drawn, const 
 static const char *why_not(struct stage *stage, const struct drawn *drawn)
 {
   const struct config *config = stage_config(stage);
-  bool asked = strcmp(config_name(config), "default") == 0; // without a configuration file, by this command alone
-  if (asked) return NULL;
+  if (!config_has_file(config)) return NULL; // asked by this command alone
   if (!config_draws(config)) return "the configuration has no synth section";
   for (size_t i = 0; i < config_list_length(config, "dataset.train"); i++)
     if (!strcmp(config_list_item(config, "dataset.train", i), drawn->root)) return NULL;

@@ -117,6 +117,7 @@ enum status config_load(struct config **out, const char *path, char *const *sets
   enum status status = mem_zeroed((void **)&config, 1, sizeof *config, "the configuration", error);
   if (status) return status;
   status = mem_zeroed((void **)&config->values, config_key_count, sizeof *config->values, "the configuration", error);
+  config->has_file = path != NULL;
   if (!status) status = name_of(&config->name, path, error);
   if (!status) status = set_defaults(config, error);
   if (!status && path) status = config_read_yaml(config, path, error);
@@ -221,4 +222,9 @@ bool config_is_set(const struct config *config, const char *key)
 const char *config_name(const struct config *config)
 {
   return config->name;
+}
+
+bool config_has_file(const struct config *config)
+{
+  return config->has_file;
 }

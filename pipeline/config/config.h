@@ -40,8 +40,9 @@ bool config_is_set(const struct config *config, const char *key); // in the file
 // The value as text, as args.yaml shows it and as keys digest it: equal values give equal text.
 void config_value_text(const struct config *config, const char *key, char *out, size_t size);
 
-// The name of the file without folder and ending ("cnn"), or "default".
+// The name of the file without folder and ending ("cnn"); without a file "default", which a file may be called, too.
 const char *config_name(const struct config *config);
+bool config_has_file(const struct config *config);
 
 // The whole merged configuration as YAML, in the table's order; and the table itself as documentation (--help-config).
 enum status config_write(const struct config *config, FILE *out, struct error *error);

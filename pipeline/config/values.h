@@ -31,6 +31,7 @@ struct value {
 
 struct config {
   char *name;
+  bool has_file;
   struct value *values; // one per row of config_keys
 };
 

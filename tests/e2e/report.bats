@@ -70,6 +70,10 @@ pages() { pdfinfo "$1" | awk '/^Pages:/ { print $2 }'; }
   run "$report" --manifest "$work/manifest.db"
   [ "$status" -eq 0 ]
   [ -f "$work/runs/cnn-2/report.pdf" ]
+  echo "name: nobody" >"$work/default.yaml" # a configuration, whatever it is called, stands for a run
+  run "$report" --manifest "$work/manifest.db" --config "$work/default.yaml"
+  [ "$status" -ne 0 ]
+  [[ "$output" == *"no run for this configuration yet"* ]]
 }
 
 @test "report: an unknown run is an error that lists the runs" {

@@ -88,6 +88,7 @@ static void test_defaults(void **state)
   assert_int_equal(config_list_length(config, "evaluate.parts"), 2);
   assert_string_equal(config_list_item(config, "evaluate.parts", 1), "test");
   assert_string_equal(config_name(config), "default");
+  assert_false(config_has_file(config));
   assert_string_equal(config_text(config, "name"), "default");
   for (size_t i = 0; i < config_key_count; i++) assert_false(config_is_set(config, config_keys[i].name));
 }
@@ -106,6 +107,7 @@ static void test_file_and_set(void **state)
   assert_string_equal(config_text(config, "augment.mode"), "off");
   assert_string_equal(config_list_item(config, "dataset.train", 0), "a, b/c d");
   assert_string_equal(config_name(config), "cnn");
+  assert_true(config_has_file(config));
   assert_string_equal(config_text(config, "name"), "cnn");
   assert_true(config_is_set(config, "train.lr"));
   assert_false(config_is_set(config, "train.batch"));
