@@ -158,8 +158,15 @@ static enum status augment(struct stage *stage, struct error *error)
 enum { REPLAY_PATH_LIMIT = 512 };
 
 // The training images as the configuration's training sees them.
-static enum status open_training(struct loader **out, struct stage *stage, struct error *error)
+struct replaying {
+  struct stage *stage;
+  struct loader *loader;
+  int64_t copies; // the set that has them; 0: what is seen is drawn on the fly
+};
+
+static enum status open_training(struct replaying *replaying, struct error *error)
 {
+  struct stage *stage = replaying->stage;
   const struct config *config = stage_config(stage);
   const char *mode = config_text(config, "augment.mode");
   bool copies = !strcmp(mode, "copies"), online = !strcmp(mode, "online");
@@ -169,6 +176,7 @@ static enum status open_training(struct loader **out, struct stage *stage, struc
   enum status status = split_wanted(&split, stage_db(stage), config, error);
   if (!status) status = (copies ? augmented_wanted : resized_wanted)(&sets, stage_db(stage), config, error);
   if (status) return status;
+  replaying->copies = copies ? sets.ids[0] : 0;
   const struct loader_options options = {
       .tensor_sets = sets.ids,
       .tensor_set_count = sets.count,
@@ -178,13 +186,13 @@ static enum status open_training(struct loader **out, struct stage *stage, struc
       .seed = (uint64_t)config_integer(config, "seed"),
       .mixup = (float)config_real(config, "train.mixup"),
   };
-  return loader_open(out, stage_db(stage), stage_folder(stage), &options, error);
+  return loader_open(&replaying->loader, stage_db(stage), stage_folder(stage), &options, error);
 }
 
 // The training image with that id, or whose path (below its dataset's folder) that is.
-static enum status find_image(struct stage *stage, const struct loader *loader, const char *wanted, size_t *out,
-                              struct error *error)
+static enum status find_image(const struct replaying *replaying, const char *wanted, size_t *out, struct error *error)
 {
+  const struct loader *loader = replaying->loader;
   int64_t id = 0;
   bool found = false;
   char *end = NULL;
@@ -194,8 +202,8 @@ static enum status find_image(struct stage *stage, const struct loader *loader, 
   }
   enum status status = OK;
   for (*out = 0; !status && *out < loader_images(loader); (*out)++) {
-    status = db_integer(stage_db(stage), &id, &found, error, "SELECT id FROM image WHERE id = ? AND shown = ?", "it",
-                        loader_image_id(loader, *out), wanted);
+    status = db_integer(stage_db(replaying->stage), &id, &found, error,
+                        "SELECT id FROM image WHERE id = ? AND shown = ?", "it", loader_image_id(loader, *out), wanted);
     if (!status && found) return OK;
   }
   return status ? status
@@ -214,19 +222,48 @@ static enum status path_of(struct stage *stage, int64_t image, char out[REPLAY_P
   return status;
 }
 
+// The parameters with which a copy was made.
+static enum status recorded_parameters(struct db *db, int64_t copies, int64_t image, int64_t variant,
+                                       char out[AUGMENT_JSON_LIMIT], struct error *error)
+{
+  struct query *query = NULL;
+  enum status status = query_open(
+      &query, db, "SELECT parameters FROM tensor_row WHERE tensor_set = ? AND image = ? AND variant = ?", error);
+  if (!status) status = query_bind(query, error, "iii", copies, image, variant);
+  bool row = !status && query_next(query, &status, error);
+  snprintf(out, AUGMENT_JSON_LIMIT, "%s", row ? query_text(query, 0) : "");
+  query_close(query);
+  if (status || out[0]) return status;
+  return fail(error, BAD_DATA, "%s: copy %" PRId64 " of image %" PRId64 " has no parameters", db_path(db), variant,
+              image);
+}
+
+// Of the copy that the epoch shows, or drawn for the epoch.
+static enum status parameters_of(const struct replaying *replaying, uint64_t epoch, size_t index,
+                                 char out[AUGMENT_JSON_LIMIT], struct error *error)
+{
+  const struct loader *loader = replaying->loader;
+  if (replaying->copies)
+    return recorded_parameters(stage_db(replaying->stage), replaying->copies, loader_image_id(loader, index),
+                               (int64_t)(1 + (epoch - 1) % loader_copies(loader)), out, error);
+  struct augment_parameters parameters = loader_parameters(loader, epoch, index);
+  augment_to_json(&parameters, out);
+  return OK;
+}
+
 // An image's part in what was seen: {"image":3,"path":"A/A4.jpg","share":1,"parameters":{...}}.
-static enum status print_image(struct stage *stage, const struct loader *loader, uint64_t epoch, size_t index,
-                               int share, struct error *error)
+static enum status print_image(const struct replaying *replaying, uint64_t epoch, size_t index, int share,
+                               struct error *error)
 {
   char path[REPLAY_PATH_LIMIT], text[AUGMENT_JSON_LIMIT];
-  struct augment_parameters parameters = loader_parameters(loader, epoch, index);
-  enum status status = path_of(stage, loader_image_id(loader, index), path, error);
+  int64_t id = loader_image_id(replaying->loader, index);
+  enum status status = path_of(replaying->stage, id, path, error);
+  if (!status) status = parameters_of(replaying, epoch, index, text, error);
   if (status) return status;
-  augment_to_json(&parameters, text);
   json_t *shown = json_string(path);
   char *quoted = shown ? json_dumps(shown, JSON_ENCODE_ANY) : NULL;
-  printf("{\"image\":%" PRId64 ",\"path\":%s,\"share\":%.9g,\"parameters\":%s}", loader_image_id(loader, index),
-         quoted ? quoted : "null", (double)share / MIXUP_UNIT, text);
+  printf("{\"image\":%" PRId64 ",\"path\":%s,\"share\":%.9g,\"parameters\":%s}", id, quoted ? quoted : "null",
+         (double)share / MIXUP_UNIT, text);
   free(quoted);
   json_decref(shown);
   return OK;
@@ -259,9 +296,10 @@ static enum status read_epoch(const char *text, uint64_t *epoch, struct error *e
   return OK;
 }
 
-static enum status replay_image(struct stage *stage, const struct loader *loader, const char *path, size_t index,
-                                uint64_t epoch, struct error *error)
+static enum status replay_image(const struct replaying *replaying, const char *path, size_t index, uint64_t epoch,
+                                struct error *error)
 {
+  const struct loader *loader = replaying->loader;
   struct image image = {0};
   int side = loader_size(loader);
   struct loader_mix mix = loader_mix(loader, epoch, index);
@@ -271,11 +309,11 @@ static enum status replay_image(struct stage *stage, const struct loader *loader
   image_release(&image);
   if (status) return status;
   printf("{\"epoch\":%" PRIu64 ",\"mode\":\"%s\",\"images\":[", epoch,
-         config_text(stage_config(stage), "augment.mode"));
-  status = print_image(stage, loader, epoch, index, mix.share, error);
+         config_text(stage_config(replaying->stage), "augment.mode"));
+  status = print_image(replaying, epoch, index, mix.share, error);
   if (!status && mix.share < MIXUP_UNIT) {
     printf(",");
-    status = print_image(stage, loader, epoch, mix.other, MIXUP_UNIT - mix.share, error);
+    status = print_image(replaying, epoch, mix.other, MIXUP_UNIT - mix.share, error);
   }
   printf("]}\n");
   return status;
@@ -283,15 +321,15 @@ static enum status replay_image(struct stage *stage, const struct loader *loader
 
 static enum status replay(struct stage *stage, struct error *error)
 {
-  struct loader *loader = NULL;
+  struct replaying replaying = {.stage = stage};
   size_t index = 0;
   uint64_t epoch = 1;
   const char *path = stage_option(stage, "out");
   enum status status = read_epoch(stage_option(stage, "epoch"), &epoch, error);
-  if (!status) status = open_training(&loader, stage, error);
-  if (!status) status = find_image(stage, loader, stage_option(stage, "replay"), &index, error);
-  if (!status) status = replay_image(stage, loader, path ? path : "replay.png", index, epoch, error);
-  loader_close(loader);
+  if (!status) status = open_training(&replaying, error);
+  if (!status) status = find_image(&replaying, stage_option(stage, "replay"), &index, error);
+  if (!status) status = replay_image(&replaying, path ? path : "replay.png", index, epoch, error);
+  loader_close(replaying.loader);
   return status;
 }
 
