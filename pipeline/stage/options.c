@@ -8,7 +8,7 @@
 #include "core/mem.h"
 #include "stage/parts.h"
 
-enum { THREADS_LIMIT = 1024, OWN_OPTION = 1000 };
+enum { THREADS_LIMIT = 1024, NO_OPTION = 1, OWN_OPTION = 1000 }; // NO_OPTION: getopt's, for any other argument
 
 static const struct shared_option {
   int code; // also the index of nothing: getopt's value
@@ -20,7 +20,7 @@ static const struct shared_option {
     {'t', {"threads", "N", "how many threads to use (all CPUs)"}},
     {'j', {"json", NULL, "print the closing log row as JSON on stdout"}},
     {'q', {"quiet", NULL, "no progress, no summary; warnings and errors only"}},
-    {'h', {"help", NULL, "this text"}},
+    {'h', {"help", NULL, "this text; also -h"}},
     {'C', {"help-config", NULL, "all configuration keys with range, default and meaning"}},
     {'v', {"version", NULL, "the version"}},
 };
@@ -67,14 +67,13 @@ static enum status read_threads(int *threads, const char *text, struct error *er
   return OK;
 }
 
-// What getopt_long refused; it is kept from printing, so that the message has our form.
-static enum status refuse_option(int code, char **argv, struct error *error)
+// What getopt_long refused; it is kept from printing, so that the message has our form. It tells the code of a long
+// option that it knows, and the letter of a short one, of which there is none but -h.
+static enum status refuse_option(int code, const char *given, struct error *error)
 {
-  const char *given = argv[optind - 1];
+  bool known = !strncmp(given, "--", 2) && optopt;
   if (code == ':') return fail(error, BAD_USAGE, "%s needs a value", given);
-  if (optopt >= OWN_OPTION || strchr("mcstjqhCv", optopt ? optopt : 1))
-    return fail(error, BAD_USAGE, "%s takes no value", given);
-  return fail(error, BAD_USAGE, "unknown option %s", given);
+  return fail(error, BAD_USAGE, known ? "%s takes no value" : "unknown option %s", given);
 }
 
 static enum status take(struct stage_options *options, int code, struct error *error)
@@ -149,14 +148,19 @@ enum status stage_options_read(struct stage_options *options, const struct stage
     table[rows++] = (struct option){definition->options[i].name, definition->options[i].argument != NULL, NULL,
                                     OWN_OPTION + (int)i};
   enum status status = mem_zeroed((void **)&options->sets, (size_t)argc, sizeof *options->sets, "options", error);
+  const char *given = argv[1], *unexpected = NULL;
   optind = 0; // glibc: start anew
-  for (int code; !status && (code = getopt_long(argc, argv, ":", table, NULL)) != -1;) {
+  // '-': in the order given, so that argv[optind] is what comes next.
+  for (int code; !status && (code = getopt_long(argc, argv, "-:h", table, NULL)) != -1; given = argv[optind]) {
     if (code == '?' || code == ':')
-      status = refuse_option(code, argv, error);
+      status = refuse_option(code, given, error);
+    else if (code == NO_OPTION)
+      unexpected = unexpected ? unexpected : given;
     else
       status = take(options, code, error);
     if (options->action != STAGE_RUN) return status; // --help wins over whatever follows
   }
-  if (!status && optind < argc) return fail(error, BAD_USAGE, "unexpected argument %s", argv[optind]);
+  if (!unexpected && optind < argc) unexpected = argv[optind]; // after --
+  if (!status && unexpected) return fail(error, BAD_USAGE, "unexpected argument %s", unexpected);
   return status ? status : spell_keys(options, definition, error);
 }

@@ -198,6 +198,8 @@ static void test_help(void **state)
   assert_holds(fixture->out, "--set KEY=VALUE");
   assert_holds(fixture->out, "Example:\n  build/stages/toy --do nothing");
   assert_holds(fixture->out, "130  interrupted");
+  assert_int_equal(run_toy(fixture, ARGUMENTS("-h")), 0);
+  assert_holds(fixture->out, "Usage: build/stages/toy");
   assert_int_equal(run_toy(fixture, ARGUMENTS("--help-config")), 0);
   assert_holds(fixture->out, "train.epochs: 10");
   assert_int_equal(run_toy(fixture, ARGUMENTS("--version")), 0);
@@ -208,12 +210,17 @@ static void test_usage(void **state)
 {
   struct fixture *fixture = *state;
   static const struct {
-    const char *arguments[3], *message;
+    const char *arguments[4], *message;
   } cases[] = {
       {{"--nonsense"}, "toy: unknown option --nonsense"},
       {{"--config"}, "toy: --config needs a value"},
       {{"--strict=1"}, "toy: --strict=1 takes no value"},
-      {{"extra"}, "toy: unexpected argument extra"},
+      {{"extra"}, "toy: unexpected argument extra\n"},
+      {{"extra", "more"}, "toy: unexpected argument extra\n"},
+      {{"--", "extra"}, "toy: unexpected argument extra\n"},
+      {{"-config", "x"}, "toy: unknown option -config\n"},
+      {{"extra", "-m"}, "toy: unknown option -m\n"},
+      {{"--set", "-xy", "-xy"}, "toy: unknown option -xy\n"},
       {{"--threads", "0"}, "toy: --threads 0: not a number of threads; allowed: 1 to 1024"},
       {{"--threads", "two"}, "toy: --threads two: not a number"},
       {{"--set", "train.epocs=5"}, "did you mean train.epochs?"},
@@ -221,7 +228,7 @@ static void test_usage(void **state)
       {{"--do", "usage"}, "toy: no such folder"},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-    assert_int_equal(run_toy(fixture, (const char *const[]){cases[i].arguments[0], cases[i].arguments[1], NULL}), 2);
+    assert_int_equal(run_toy(fixture, cases[i].arguments), 2);
     assert_holds(fixture->err, cases[i].message);
     assert_holds(fixture->err, "try build/stages/toy --help");
     assert_string_equal(fixture->out, "");
