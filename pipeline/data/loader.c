@@ -167,12 +167,15 @@ static const char part_rows[] =
     " LEFT JOIN tensor_row r ON r.tensor_set = ?1 AND r.image = i.id"
     " WHERE s.split = ?2 AND s.part = ?3 AND i.status = 'ok' AND (?4 = 0 OR i.dataset = ?4)"
     " ORDER BY d.ordinal, i.path, r.variant";
+// All rows of a set. Paths first, as in what older manifests hold of sets with rows of several datasets; an image's
+// rows must follow each other, also where another dataset has the same path.
 static const char all_rows[] =
     "SELECT i.id, l.ordinal, r.row, i.sha256 FROM tensor_row r JOIN image i ON i.id = r.image"
     " LEFT JOIN class c ON c.dataset = i.dataset AND c.ordinal = i.label"
     " LEFT JOIN split_class l ON l.split = ?2 AND l.name = c.name"
+    " LEFT JOIN split_dataset d ON d.split = ?2 AND d.dataset = i.dataset"
     " WHERE r.tensor_set = ?1 AND ?3 IS NULL AND i.status = 'ok' AND (?4 = 0 OR i.dataset = ?4)"
-    " ORDER BY i.path, r.variant";
+    " ORDER BY i.path, d.ordinal, r.variant";
 
 struct row_lists {
   size_t images, rows, id_capacity, number_capacity, label_capacity, row_capacity;

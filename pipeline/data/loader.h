@@ -35,7 +35,8 @@ struct loader_options {
 };
 
 // Opens the sets' files and checks size and header (and digests, see `verify`). Images are in the order of the
-// datasets and, within each, of their paths. BAD_DATA names a file that is missing or not what its row says, or a
+// datasets and, within each, of their paths; without a part, those of a set with rows of several datasets are in the
+// order of their paths. BAD_DATA names a file that is missing or not what its row says, or a
 // part's image that has no row or no class. A part without images is no error.
 enum status loader_open(struct loader **out, struct db *db, const char *folder, const struct loader_options *options,
                         struct error *error);

@@ -29,6 +29,16 @@ static void sha_of(int image, char text[DIGEST_TEXT])
   snprintf(text, DIGEST_TEXT, "%015x%049d", image + 0x1000, 0);
 }
 
+static void insert_image(struct db *db, int id, int64_t dataset, const char *path)
+{
+  char sha[DIGEST_TEXT];
+  sha_of(id, sha);
+  must(db_run(db, error,
+              "INSERT INTO image (id, dataset, label, path, shown, status, width, height, bytes, sha256, mtime_ns,"
+              " inode) VALUES (?, ?, ?, ?, '', 'ok', 8, 8, 1, ?, 0, 0)",
+              "iiibt", (int64_t)id, dataset, (int64_t)(id % 2), path, strlen(path), sha));
+}
+
 // Images 1 ... 7; the label is id % 2, paths go down with the ids; of every three one is in "val".
 static void insert_images(struct db *db)
 {
@@ -38,13 +48,9 @@ static void insert_images(struct db *db)
   must(db_run(db, error, "INSERT INTO split_dataset VALUES (1, 0, 1)", ""));
   must(db_run(db, error, "INSERT INTO split_class VALUES (1, 0, 'A'), (1, 1, 'B')", ""));
   for (int i = 1; i <= IMAGES; i++) {
-    char path[16], sha[DIGEST_TEXT];
+    char path[16];
     snprintf(path, sizeof path, "A/%d.jpg", 10 - i);
-    sha_of(i, sha);
-    must(db_run(db, error,
-                "INSERT INTO image (id, dataset, label, path, shown, status, width, height, bytes, sha256, mtime_ns,"
-                " inode) VALUES (?, 1, ?, ?, '', 'ok', 8, 8, 1, ?, 0, 0)",
-                "iibt", (int64_t)i, (int64_t)(i % 2), path, strlen(path), sha));
+    insert_image(db, i, 1, path);
     must(db_run(db, error, "INSERT INTO split_image (split, image, part) VALUES (1, ?, ?)", "it", (int64_t)i,
                 i % 3 ? "train" : "val"));
   }
@@ -170,6 +176,40 @@ static void test_copies_take_turns(void **state)
   assert_int_equal(loader_images(loader), 5);
   for (uint64_t epoch = 1; epoch <= 5; epoch++)
     for (size_t i = 0; i < 5; i++) assert_pixels(loader, epoch, i, epoch % 2 ? 1 : 2);
+  loader_close(loader);
+  db_close(db);
+}
+
+// The rows of an image stay together where another dataset has an image of its path.
+static void test_copies_of_datasets_that_share_paths(void **state)
+{
+  (void)state;
+  static const char key[] = "dddddddddddddddd";
+  static const int64_t wanted[] = {8, 2, 9, 1};
+  struct db *db = open_db();
+  struct tensor_set set = {.kind = "augmented", .dataset = 2, .split = 2, .height = SIDE, .width = SIDE, .channels = 3};
+  struct loader *loader = NULL;
+  must(db_run(db, error, "INSERT INTO dataset (id, name, root) VALUES (2, 'e', x'2f65')", ""));
+  must(db_run(db, error, "INSERT INTO class VALUES (2, 0, 'A'), (2, 1, 'B')", ""));
+  must(db_run(db, error, "INSERT INTO split VALUES (2, 2, 'both', '{}', 'random', 0, 4, 0, 0, 0, 4)", ""));
+  must(db_run(db, error, "INSERT INTO split_dataset VALUES (2, 0, 2), (2, 1, 1)", ""));
+  must(db_run(db, error, "INSERT INTO split_class VALUES (2, 0, 'A'), (2, 1, 'B')", ""));
+  insert_image(db, 8, 2, "A/8.jpg"), insert_image(db, 9, 2, "A/9.jpg"); // as images 2 and 1 are called
+  must(tensor_set_begin(db, &set, key, "{}", error));
+  for (int variant = 1; variant <= COPIES; variant++) {
+    struct tensor_row rows[4];
+    for (int i = 0; i < 4; i++) rows[i] = (struct tensor_row){.image = wanted[i], .variant = variant};
+    add_file(db, &set, key, variant - 1, rows, 4);
+  }
+  must(tensor_set_finish(db, &set, error));
+  const struct loader_options options = {.tensor_sets = &set.id, .tensor_set_count = 1, .split = 2};
+  must(loader_open(&loader, db, folder, &options, error));
+  assert_int_equal(loader_images(loader), 4);
+  assert_int_equal(loader_copies(loader), COPIES);
+  for (size_t i = 0; i < 4; i++) {
+    assert_int_equal(loader_image_id(loader, i), wanted[i]);
+    for (int variant = 1; variant <= COPIES; variant++) assert_pixels(loader, (uint64_t)variant, i, variant);
+  }
   loader_close(loader);
   db_close(db);
 }
@@ -368,6 +408,7 @@ int main(void)
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_parts_come_in_the_order_of_paths),
       cmocka_unit_test(test_copies_take_turns),
+      cmocka_unit_test(test_copies_of_datasets_that_share_paths),
       cmocka_unit_test(test_on_the_fly_is_drawn_by_number_and_epoch),
       cmocka_unit_test(test_mixup_mixes_what_both_are_seen_as),
       cmocka_unit_test(test_rows_that_lead_out_are_refused),
