@@ -22,6 +22,7 @@ struct exporting {
   const char *to;
   bool keras, trunk;
   bool late_stride; // model.variant v1.5
+  bool features;    // it was trained on features: what is frozen is not in its weights
   struct run_found run;
   struct tensorfile *file,
       *initial; // the run's weights; what it started from, where a part of that was frozen and is not in them
@@ -50,19 +51,47 @@ static enum status read_options(struct exporting *exporting, struct error *error
 }
 
 // What the run was trained as.
-static enum status read_variant(struct exporting *exporting, const char *folder, struct error *error)
+static enum status read_args(struct exporting *exporting, const char *folder, struct error *error)
 {
   struct config *config = NULL;
   char args[PATH_LIMIT];
   enum status status = path_join(args, folder, "args.yaml", error);
   if (!status) status = config_load(&config, args, NULL, 0, error);
   if (!status) exporting->late_stride = !strcmp(config_text(config, "model.variant"), "v1.5");
+  if (!status) exporting->features = features_used(config);
   config_free(config);
   if (status || !exporting->late_stride || !exporting->keras) return status;
   return fail(error, BAD_USAGE,
               "--to %s: run %s is of model.variant v1.5, and Keras' ResNet50 would make other features of its weights; "
               "allowed: .safetensors",
               exporting->to, exporting->run.name);
+}
+
+static bool is_weight(const struct tensor_info *info)
+{
+  return info->dtype == TENSOR_F32 && strncmp(info->name, "optimizer/", 10) != 0;
+}
+
+// The file's weights are those that the manifest knows. Their digest is of all values in the model's order, which is
+// the file's.
+static enum status check_best(const struct exporting *exporting, const char *path, struct error *error)
+{
+  const struct tensorfile *file = exporting->file;
+  const char *wanted = exporting->run.best_sha256;
+  struct digest *digest = NULL;
+  char sha256[DIGEST_TEXT];
+  enum status status = digest_new(&digest, error);
+  if (status) return status;
+  for (size_t i = 0; i < tensorfile_count(file); i++) {
+    const struct tensor_info *info = tensorfile_info(file, i);
+    size_t bytes = sizeof(float);
+    for (int d = 0; d < info->rank; d++) bytes *= info->shape[d];
+    if (is_weight(info)) digest_add(digest, tensorfile_data(file, i), bytes);
+  }
+  digest_finish(digest, sha256);
+  digest_free(digest);
+  if (!strcmp(sha256, wanted)) return OK;
+  return fail(error, BAD_DATA, "%s holds weights %.12s..., the manifest says %.12s...", path, sha256, wanted);
 }
 
 static enum status open_best(struct exporting *exporting, struct error *error)
@@ -73,9 +102,10 @@ static enum status open_best(struct exporting *exporting, struct error *error)
     return fail(error, BAD_DATA, "run %s is %s, not done: run build/stages/train again", run->name, run->state);
   enum status status = path_join(runs, stage_folder(exporting->stage), RUN_FOLDER, error);
   if (!status) status = path_join(folder, runs, run->name, error);
-  if (!status) status = read_variant(exporting, folder, error);
+  if (!status) status = read_args(exporting, folder, error);
   if (!status) status = path_join(path, folder, "weights/best.safetensors", error);
-  return status ? status : tensorfile_open(&exporting->file, path, error);
+  if (!status) status = tensorfile_open(&exporting->file, path, error);
+  return status ? status : check_best(exporting, path, error);
 }
 
 static enum status open_initial(struct exporting *exporting, struct error *error)
@@ -84,6 +114,11 @@ static enum status open_initial(struct exporting *exporting, struct error *error
   struct weights_row initial;
   char path[PATH_LIMIT];
   enum status status = weights_of_run(stage_db(stage), exporting->run.id, &initial, error);
+  if (!status && !initial.id && exporting->features)
+    return fail(error, BAD_DATA,
+                "run %s has the weights of its head alone: its frozen part was drawn (model.weights none), and is in "
+                "no file",
+                exporting->run.name);
   if (status || !initial.id) return status;
   status = weights_file_check(stage_folder(stage), &initial, error);
   if (!status) status = path_join(path, stage_folder(stage), initial.path, error);
@@ -107,7 +142,7 @@ static bool is_listed(const struct exporting *exporting, const char *name)
 static void add_tensor(struct exporting *exporting, const struct tensorfile *file, size_t index)
 {
   const struct tensor_info *info = tensorfile_info(file, index);
-  if (info->dtype != TENSOR_F32 || !strncmp(info->name, "optimizer/", 10)) return;
+  if (!is_weight(info)) return;
   if (exporting->trunk && !in_trunk(exporting, info->name)) return;
   struct export_tensor *tensor = &exporting->tensors[exporting->count++];
   *tensor = (struct export_tensor){.name = info->name, .rank = info->rank, .values = tensorfile_data(file, index)};

@@ -106,6 +106,14 @@ has() {
   run -0 at "$WORK" weights --set "model.weights=$BATS_TEST_TMPDIR/trunk.safetensors"
 }
 
+@test "a head on a trunk that was drawn is not exported as if it were the model" {
+  drawn=(--set model.weights=none --set train.epochs=1)
+  for stage in features train; do at "$WORK" $stage --quiet "${drawn[@]}"; done
+  run -1 at "$WORK" export "${drawn[@]}" --to "$BATS_TEST_TMPDIR/all.h5"
+  has "run exp has the weights of its head alone"
+  [ ! -e "$BATS_TEST_TMPDIR/all.h5" ]
+}
+
 @test "what changes the features makes them anew, what does not uses them again" {
   at "$WORK" features --quiet
   run -0 at "$WORK" features --set train.epochs=9 --set train.lr=1 --set model.dropout=0.1

@@ -261,6 +261,17 @@ json() { sqlite3 :memory: "SELECT json_extract('${1//\'/\'\'}', $2)"; }
   [ -s "$WORK/runs/exp/weights/best.safetensors" ]
 }
 
+@test "best weights that are not the run's are not exported as such" {
+  one=(--set train.epochs=1)
+  at "$WORK" train --quiet "${one[@]}" >/dev/null
+  run -0 at "$WORK" export "${one[@]}" --to "$BATS_TEST_TMPDIR/out.safetensors"
+  at "$WORK" train --quiet "${one[@]}" --set train.lr=0.01 --set name=other >/dev/null
+  cp -f "$WORK/runs/other/weights/best.safetensors" "$WORK/runs/exp/weights"
+  run -1 at "$WORK" export "${one[@]}" --to "$BATS_TEST_TMPDIR/again.safetensors"
+  has "best.safetensors holds weights $(ask "SELECT substr(best_sha256, 1, 12) FROM run WHERE name = 'other'")..., the manifest says"
+  [ ! -e "$BATS_TEST_TMPDIR/again.safetensors" ]
+}
+
 @test "a learning rate that breaks training stops it with advice, and keeps the best weights" {
   run -1 at "$WORK" train --set train.optimizer=sgd --set train.lr=10 --set train.epochs=30
   has "ower"
