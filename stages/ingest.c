@@ -11,6 +11,7 @@ struct totals {
   char subject[SUBJECT_LIMIT]; // the datasets that are trained on
   uint64_t images;             // that are ok
   uint64_t datasets, updated;
+  struct error quarantined; // "one: 2, two: 1": the folders with such files, for --strict
 };
 
 static void add_subject(struct stage *stage, struct totals *totals, const char *name)
@@ -31,11 +32,19 @@ static enum status update(struct stage *stage, struct folder *folder, struct tot
   return folder_update(folder, error);
 }
 
-static enum status judge(struct stage *stage, const struct folder *folder, struct error *error)
+static void add_quarantined(struct totals *totals, const struct folder *folder)
 {
-  if (!stage_option(stage, "strict") || !folder->dataset.quarantined) return OK;
-  return fail(error, BAD_DATA, "%s: %llu files are quarantined, and --strict allows none", folder->root,
-              (unsigned long long)folder->dataset.quarantined);
+  struct error before = totals->quarantined;
+  if (!folder->dataset.quarantined) return;
+  fail(&totals->quarantined, BAD_DATA, "%s%s%s: %llu", before.text, before.status ? ", " : "", folder->root,
+       (unsigned long long)folder->dataset.quarantined);
+}
+
+// Once all folders are read: what is good is there for whoever goes on without --strict.
+static enum status judge(struct stage *stage, const struct totals *totals, struct error *error)
+{
+  if (!stage_option(stage, "strict") || !totals->quarantined.status) return OK;
+  return fail(error, BAD_DATA, "%s files are quarantined, and --strict allows none", totals->quarantined.text);
 }
 
 // The folders of a key of the configuration.
@@ -52,7 +61,7 @@ static enum status ingest_each(struct stage *stage, const char *key, struct tota
       status = in_parts ? folder_look_in_parts(&folder, stage, root, error) : folder_look(&folder, stage, root, error);
     if (folder.dataset.id && !strcmp(key, "dataset.train")) add_subject(stage, totals, folder.dataset.name);
     if (!status && !folder.up_to_date) status = update(stage, &folder, totals, error);
-    if (!status) status = judge(stage, &folder, error);
+    if (!status) add_quarantined(totals, &folder);
     totals->images += folder.dataset.ok;
     totals->datasets++;
     folder_release(&folder);
@@ -66,6 +75,7 @@ static enum status work(struct stage *stage, struct error *error)
   enum status status = datasets_check(stage_config(stage), error);
   if (!status) status = ingest_each(stage, "dataset.train", &totals, error);
   if (!status) status = ingest_each(stage, "dataset.test", &totals, error);
+  if (!status) status = judge(stage, &totals, error);
   if (status || totals.updated) return status;
   char images[STAGE_NUMBER_LIMIT], text[STAGE_NUMBER_LIMIT + 48];
   stage_number(totals.images, images);

@@ -151,11 +151,16 @@ frame() { LC_ALL=C grep -obUaP '\xff\xc0' "$1" | head -1 | cut -d: -f1; }
   has "up to date: 24 images"
 }
 
-@test "--strict exits 1, and records all the same" {
+@test "--strict exits 1, and records all the same, of every folder" {
   : >"$DATA/A/empty.jpg"
   ingest 1 --strict
   is "SELECT count(*), sum(status = 'ok') FROM image" "25|24"
   is "SELECT fingerprint IS NOT NULL FROM dataset" 1
+  for name in two three; do "$BUILD/tools/make_dataset" "$BATS_TEST_TMPDIR/$name" --classes 2 --per-class 2 --size 48; done
+  : >"$BATS_TEST_TMPDIR/three/B/empty.jpg"
+  ingest 1 --strict --set dataset.train+="$BATS_TEST_TMPDIR/two" --set dataset.test="$BATS_TEST_TMPDIR/three"
+  has "ingest: $DATA: 1, $BATS_TEST_TMPDIR/three: 1 files are quarantined, and --strict allows none"
+  is "SELECT group_concat(n, ', ') FROM (SELECT count(*) AS n FROM image GROUP BY dataset)" "25, 4, 5"
 }
 
 @test "names are bytes: odd ones are accepted exactly" {
