@@ -323,6 +323,17 @@ static enum status start(struct training *training, const struct run_found *prev
   return status ? status : write_history(training, error);
 }
 
+// What cannot start must not be left 'running'. A row that this execution made goes, and gives back its name: nothing
+// was trained under it.
+static void give_up(struct training *training, bool made)
+{
+  struct db *db = stage_db(training->stage);
+  if (made) // as in training_run, the error at hand says more than one of this row
+    (void)run_forget(db, training->run, NULL);
+  else
+    (void)run_set_state(db, training->run, "failed", NULL);
+}
+
 enum status training_begin(struct training *training, struct error *error)
 {
   struct stage *stage = training->stage;
@@ -343,6 +354,7 @@ enum status training_begin(struct training *training, struct error *error)
     status = resume(training, error);
   else if (!status)
     status = start(training, has_previous ? &previous : NULL, parameters, error);
+  if (status && training->run) give_up(training, !found);
   training->first_epoch = training->state.progress.epoch + 1;
   free(parameters);
   return status;

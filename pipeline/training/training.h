@@ -1,6 +1,7 @@
 // A run in training: begun, resumed or carried on from a shorter one, trained, finished.
 //
 //   no row -> running      training_begin     a new name, the row, args.yaml; or what an earlier execution left
+//   running -> no row | failed                training_begin, where it cannot start: a new row goes again
 //   running -> interrupted | failed           training_run, by the person or by an error; resumed by the next execution
 //   running -> done        training_run       with the weights' digests
 //

@@ -182,8 +182,9 @@ prepare() { for stage in ingest split resize; do at $stage --quiet "$@"; done >/
   has "model.start: nobody is neither a run of"
   # Other classes, another order of outputs: refused by name.
   prepare --set dataset.train="$ONE"
-  run -1 at train --set dataset.train="$ONE" --set model.start=pre
+  run -1 at train --set dataset.train="$ONE" --set model.start=pre --set name=few
   has "it has 6 classes, not 4"
+  [ "$(ask "SELECT count(*) FROM run WHERE name = 'few'")" = 0 ] # the name is free for the next try
   run -1 at train --set model.start="$ONE/A/A1.jpg"
   has "model.start"
 }

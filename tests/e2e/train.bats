@@ -261,6 +261,20 @@ json() { sqlite3 :memory: "SELECT json_extract('${1//\'/\'\'}', $2)"; }
   [ -s "$WORK/runs/exp/weights/best.safetensors" ]
 }
 
+@test "a checkpoint that is damaged fails the run, until it is removed" {
+  interrupt INT
+  [ "$(ask "SELECT state FROM run")" = interrupted ]
+  last=$WORK/runs/exp/weights/last.safetensors
+  chmod u+w "$last"
+  truncate -s 100 "$last"
+  run -1 at "$WORK" train
+  has "cannot resume; remove the file to train the run anew"
+  [ "$(ask "SELECT name || ' ' || state FROM run")" = "exp failed" ]
+  rm "$last"
+  run -0 at "$WORK" train --quiet
+  [ "$(ask "SELECT name || ' ' || state FROM run")" = "exp done" ]
+}
+
 @test "best weights that are not the run's are not exported as such" {
   one=(--set train.epochs=1)
   at "$WORK" train --quiet "${one[@]}" >/dev/null
