@@ -92,7 +92,9 @@ enum status run_nearest(struct db *db, const char *base, const char *except, con
                      "(name = ?1 OR (substr(name, 1, length(?1) + 1) = ?1 || '-' AND"
                      " substr(name, length(?1) + 2) NOT GLOB '*[^0-9]*')) AND key <> ?2 ORDER BY"
                      " (SELECT count(*) FROM json_each(r.parameters) a JOIN json_each(?3) b USING (key)"
-                     "  WHERE a.value IS NOT b.value), state = 'done' DESC, epochs_planned DESC, id DESC LIMIT 1",
+                     "  WHERE a.value IS NOT b.value), state = 'done' DESC,"
+                     " epochs_planned < CAST(json_extract(?3, '$.\"train.epochs\"') AS INTEGER) DESC,"
+                     " epochs_planned DESC, id DESC LIMIT 1",
                      error);
   if (!status) status = query_bind(query, error, "ttt", base, except, wanted);
   if (!status && query_next(query, &status, error)) {

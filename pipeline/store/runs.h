@@ -82,8 +82,8 @@ enum status run_name_is_free(struct db *db, const char *name, bool *is_free, str
 enum status run_forget(struct db *db, int64_t id, struct error *error);
 
 // Of the runs called `base` or base-N that have another key than `except`, the one whose parameters differ in the
-// fewest values from `wanted` (a JSON object), and its own parameters (free them). For saying what changed, and for
-// going on from it.
+// fewest values from `wanted` (a JSON object), of those the longest that is done and shorter than wanted, and its own
+// parameters (free them). For saying what changed, and for going on from it.
 enum status run_nearest(struct db *db, const char *base, const char *except, const char *wanted, struct run_found *out,
                         char **parameters, bool *found, struct error *error);
 

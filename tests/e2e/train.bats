@@ -156,6 +156,9 @@ interrupt() {
   [ "$(ask "SELECT weights_sha256, best_sha256 FROM run WHERE name = 'exp-3'")" = "$long" ]
   [ "$(ask "SELECT count(*) FROM epoch JOIN run ON run.id = run WHERE name = 'exp-3'")" -eq 4 ]
   [ "$(ask "SELECT state FROM run WHERE name = 'exp'")" = done ]
+  run -0 at "$WORK" train --set train.epochs=3 # the longest run can't be cut, the shorter one goes on
+  has "goes on at epoch 3 of 3"
+  has "from run exp"
 }
 
 @test "a cosine schedule depends on its end: more epochs start anew" {
