@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/utf8.h"
 #include "core/version.h"
 #include "stage/parts.h"
 #include "store/log.h"
@@ -159,14 +160,23 @@ static const char *text_or_null(const char *text)
   return text[0] ? text : NULL;
 }
 
+// JSON has text alone; a name from disk may be any bytes, and a long message is cut at one. NULL for NULL.
+static json_t *text_json(const char *text)
+{
+  char shown[8 * STAGE_TEXT_LIMIT];
+  if (!text || utf8_is_valid(text, strlen(text))) return json_string(text);
+  utf8_show(shown, sizeof shown, text);
+  return json_string(shown);
+}
+
 static void print_json(const struct stage *stage, const struct log_result *result)
 {
-  json_t *row =
-      json_pack("{ss ss ss* ss* ss* ss* sI sf sf sI si}", "stage", stage->definition->name, "state", result->state,
-                "subject", result->subject, "why", result->why, "key", result->key, "message", result->message,
-                "images", (json_int_t)result->images, "seconds", result->seconds, "images_per_second",
-                result->images && result->seconds > 0 ? (double)result->images / result->seconds : 0.0, "peak_memory",
-                (json_int_t)result->peak_memory, "threads", stage->threads);
+  json_t *row = json_pack("{ss ss so* so* ss* so* sI sf sf sI si}", "stage", stage->definition->name, "state",
+                          result->state, "subject", text_json(result->subject), "why", text_json(result->why), "key",
+                          result->key, "message", text_json(result->message), "images", (json_int_t)result->images,
+                          "seconds", result->seconds, "images_per_second",
+                          result->images && result->seconds > 0 ? (double)result->images / result->seconds : 0.0,
+                          "peak_memory", (json_int_t)result->peak_memory, "threads", stage->threads);
   char *text = row ? json_dumps(row, JSON_COMPACT | JSON_REAL_PRECISION(6)) : NULL;
   if (text) printf("%s\n", text);
   free(text);

@@ -63,6 +63,10 @@ static enum status toy_work(struct stage *stage, struct error *error)
     return status;
   }
   if (!strcmp(what, "fail")) return (fail)(error, BAD_DATA, "broken.jpg: 3 bytes, at least 4 are needed");
+  if (!strcmp(what, "bytes")) {
+    stage_subject(stage, "caf\xe9");
+    return (fail)(error, BAD_DATA, "caf\xe9/\xc3\xa9\\.jpg: changed");
+  }
   if (!strcmp(what, "usage")) return (fail)(error, BAD_USAGE, "no such folder");
   if (!strcmp(what, "print")) printf("data\n");
   if (!strcmp(what, "wait")) {
@@ -266,6 +270,10 @@ static void test_failure(void **state)
   assert_string_equal(fixture->err, "toy: broken.jpg: 3 bytes, at least 4 are needed\n");
   assert_log(fixture, 1, "state", "failed");
   assert_log(fixture, 1, "message", "broken.jpg: 3 bytes, at least 4 are needed");
+  assert_int_equal(run_toy(fixture, ARGUMENTS("--do", "fail", "--json")), 1);
+  assert_holds(fixture->out, "\"subject\":\"toys\",\"message\":\"broken.jpg: 3 bytes, at least 4 are needed\"");
+  assert_int_equal(run_toy(fixture, ARGUMENTS("--do", "bytes", "--json")), 1);
+  assert_holds(fixture->out, "\"subject\":\"caf\\\\xE9\",\"message\":\"caf\\\\xE9/\xc3\xa9\\\\x5C.jpg: changed\"");
 }
 
 static void test_missing_manifest(void **state)
