@@ -239,7 +239,7 @@ HEADERS := $(shell find pipeline -name '*.h')
 SOURCES := $(HEADERS) $(LIB_SOURCES) $(wildcard stages/*.[ch] stages/helpers/*.c tests/unit/*.[ch] tests/tools/*.c tests/bench/*.[ch] tests/fuzz/*.[ch] tests/model/*.[ch])
 # The compiler's flags without what only a build needs; banned.h also brings headers, which would hide a missing include.
 CHECK_FLAGS = $(filter-out -MMD -MP,$(subst -include core/banned.h,,$(CFLAGS)))
-GENERATED := $(BUILD)/generated/schema_sql.h $(BUILD)/generated/schema_2_sql.h $(BUILD)/generated/schema_3_sql.h $(BUILD)/generated/views_sql.h
+GENERATED := $(addprefix $(BUILD)/generated/,schema_sql.h schema_2_sql.h schema_3_sql.h views_sql.h reports_gp.h)
 
 .PHONY: format format-check lint check-layers check-resnet50 proof-kills proof-manifest check-headers check-aarch64 check-avx512 c-objects
 format:
@@ -302,7 +302,7 @@ MODEL := $(BUILD)/model
 MODEL_OBJECTS := $(addprefix $(MODEL)/,fp32_avx512.o bf16_avx512.o bf16_amx.o cpu.o isa.o)
 MODEL_TESTS := test_kernels test_ops test_separable test_gradients test_net test_net_stream test_torch_fixtures
 $(MODEL)/fp32_%.o $(MODEL)/bf16_%.o: CFLAGS += -Wno-psabi -O1 -ffp-contract=fast -mavx2 -mfma -include tests/model/avx512.h -include tests/model/amx.h
-$(MODEL)/%.o: pipeline/engine/kernels/%.c $(wildcard tests/model/*.h pipeline/engine/kernels/*.inc) $(BUILD)/flags
+$(MODEL)/%.o: pipeline/engine/kernels/%.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -c $< -o $@
 $(MODEL)/cpu.o: pipeline/core/cpu.c $(BUILD)/flags
@@ -320,5 +320,5 @@ clean:
 	rm -rf $(BUILD)
 
 -include $(LIB_OBJECTS:.o=.d) $(STAGES:%=$(BUILD)/stages/%.c.d) $(HELPERS:%=$(BUILD)/stages/helpers/%.c.d) $(UNIT_TESTS:%=$(BUILD)/tests/unit/%.c.d) $(TOOLS:$(BUILD)/tools/%=$(BUILD)/tests/tools/%.c.d) \
-  $(patsubst %,$(BUILD)/%.d,$(BENCH_OURS) $(BENCH_COMPARE))
+  $(patsubst %,$(BUILD)/%.d,$(BENCH_OURS) $(BENCH_COMPARE)) $(FUZZ_PROGRAMS:$(BUILD)/fuzz/%=$(BUILD)/tests/fuzz/%.c.d) $(MODEL_OBJECTS:.o=.d)
 .SECONDARY:

@@ -66,6 +66,13 @@ PLANTED
   gcc -std=c17 -D_GNU_SOURCE -Ipipeline -include core/banned.h -fsyntax-only "$tree/x.c"
 }
 
+@test "lint waits for every header that is generated" {
+  generated=" $(make -s --eval 'show: ; @echo $(notdir $(GENERATED))' show) "
+  for header in $(grep -rhoE '^#include "\w+_(sql|gp)\.h"' pipeline | grep -oE '\w+\.h'); do
+    [[ $generated == *" $header "* ]] || { echo "not waited for: $header"; false; }
+  done
+}
+
 # --- the test runner ------------------------------------------------------------------------------------------------------
 
 program() { # NAME: an executable that plays a test program, from stdin
