@@ -213,17 +213,20 @@ static enum status check_room(const struct transfer *transfer, struct error *err
 
 static enum status open_part(struct transfer *transfer, struct error *error)
 {
-  struct stat info;
+  struct stat info, named;
   struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
   int length = snprintf(transfer->part, sizeof transfer->part, "%s.part", transfer->download->path);
   if (length >= (int)sizeof transfer->part)
     return fail(error, BAD_USAGE, "%s: too long a path", transfer->download->path);
   transfer->fd = open(transfer->part, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0666);
   if (transfer->fd < 0) return fail_errno(error, "cannot write %s", transfer->part);
-  if (fstat(transfer->fd, &info) < 0) return fail_errno(error, "cannot read %s", transfer->part);
-  if (!S_ISREG(info.st_mode)) return fail(error, BAD_DATA, "%s: not a plain file", transfer->part);
   if (fcntl(transfer->fd, F_OFD_SETLK, &lock) < 0)
     return fail(error, FAILED, "%s: another process is downloading it; wait for it or stop it", transfer->part);
+  // Only now: whoever had the lock until now may have written to the file, and published or removed it.
+  if (fstat(transfer->fd, &info) < 0) return fail_errno(error, "cannot read %s", transfer->part);
+  if (!S_ISREG(info.st_mode)) return fail(error, BAD_DATA, "%s: not a plain file", transfer->part);
+  if (lstat(transfer->part, &named) < 0 || named.st_ino != info.st_ino || named.st_dev != info.st_dev)
+    return fail(error, FAILED, "%s: another process has just finished with it; try again", transfer->part);
   transfer->locked = true;
   transfer->have = (uint64_t)info.st_size;
   transfer->resumed = transfer->have > 0;

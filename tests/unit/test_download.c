@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <spawn.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "core/child.h"
@@ -276,6 +277,37 @@ static void test_two_at_once(void **state)
   expect_whole();
 }
 
+static bool publish_before_lock;
+
+// What another process may do while this one has opened the file, and not locked it yet.
+// NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name): libc's begin with __
+int fcntl(int fd, int command, ...)
+{
+  va_list arguments;
+  va_start(arguments, command);
+  void *argument = va_arg(arguments, void *);
+  va_end(arguments);
+  if (publish_before_lock && command == F_OFD_SETLK) {
+    write_part(SIZE);
+    assert_int_equal(rename(part, target), 0);
+  }
+  return (int)syscall(SYS_fcntl, fd, command, argument);
+}
+
+static void test_published_before_the_lock(void **state)
+{
+  (void)state;
+  struct error error;
+  serve((const char *const[4]){"--no-range"});
+  write_part(1000);
+  publish_before_lock = true;
+  assert_int_equal(fetch(&error), FAILED);
+  publish_before_lock = false;
+  if (!strstr(error.text, "another process has just finished with it")) fail_msg("%s", error.text);
+  assert_string_equal(file_md5(target), md5);
+  assert_int_equal(access(log_path, F_OK), -1); // nothing was asked for
+}
+
 static void test_no_room(void **state)
 {
   (void)state;
@@ -318,6 +350,7 @@ int main(void)
       cmocka_unit_test(test_wrong_size),
       cmocka_unit_test(test_stopped),
       cmocka_unit_test(test_two_at_once),
+      cmocka_unit_test(test_published_before_the_lock),
       cmocka_unit_test(test_no_room),
   };
   return cmocka_run_group_tests(tests, setup, teardown);
