@@ -164,10 +164,11 @@ static enum status scan_class(struct scan *scan, const char *root, const char *p
   return status;
 }
 
-static enum status add_class(struct scan *scan, size_t *capacity, const char *name, struct error *error)
+static enum status add_class(struct scan *scan, size_t *capacity, const char *root, const char *name,
+                             struct error *error)
 {
   if (scan->class_count == SCAN_CLASS_LIMIT)
-    return fail(error, BAD_DATA, "%s: more than %d class folders", scan->folder, SCAN_CLASS_LIMIT);
+    return fail(error, BAD_DATA, "%s: more than %d class folders", root, SCAN_CLASS_LIMIT);
   enum status status =
       mem_grow((void **)&scan->classes, capacity, scan->class_count + 1, sizeof *scan->classes, "classes", error);
   if (!status) status = mem_text(&scan->classes[scan->class_count], name, error);
@@ -197,7 +198,7 @@ static enum status scan_classes(struct scan *scan, const char *root, struct erro
     scan->hidden += is_hidden(entry) && strcmp(entry->name, ".synth") != 0; // stage synth's mark
     scan->loose += !is_hidden(entry) && !entry->is_folder;
     if (is_hidden(entry) || !entry->is_folder) continue;
-    status = add_class(scan, &capacity, entry->name, error);
+    status = add_class(scan, &capacity, root, entry->name, error);
     if (!status) status = scan_class(scan, root, scan->folder, entry->name, (int)scan->class_count - 1, error);
   }
   listing_release(&listing);
@@ -229,10 +230,11 @@ static int label_of(const struct scan *scan, const char *name)
 }
 
 // Keeps the classes sorted by bytes.
-static enum status merge_class(struct scan *scan, size_t *capacity, const char *name, struct error *error)
+static enum status merge_class(struct scan *scan, size_t *capacity, const char *root, const char *name,
+                               struct error *error)
 {
   if (label_of(scan, name) >= 0) return OK;
-  enum status status = add_class(scan, capacity, name, error);
+  enum status status = add_class(scan, capacity, root, name, error);
   if (status) return status;
   char *added = scan->classes[scan->class_count - 1];
   size_t place = scan->class_count - 1;
@@ -259,7 +261,7 @@ static enum status scan_part(struct scan *scan, size_t *capacity, const char *ro
     if (files)
       status = scan_class(scan, root, part, entry->name, label_of(scan, entry->name), error);
     else
-      status = merge_class(scan, capacity, entry->name, error);
+      status = merge_class(scan, capacity, root, entry->name, error);
   }
   listing_release(&listing);
   return status;

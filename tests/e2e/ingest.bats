@@ -197,6 +197,12 @@ line.jpg' "quote's.jpg" 'double".jpg' 'back`tick`.jpg' '$(touch canary).jpg' ' s
   is "SELECT count(*) FROM image WHERE shown LIKE 'asl_alphabet_train/asl_alphabet_train/_/_%.jpg'" 24
 }
 
+@test "too many class folders: the folder is named" {
+  (cd "$DATA" && seq -f 'c%.0f' 9997 | xargs mkdir)
+  ingest 1
+  has "ingest: $DATA: more than 10000 class folders"
+}
+
 @test "class folders in two places are not guessed about" {
   mkdir "$BATS_TEST_TMPDIR/both"
   cp -r "$DATA" "$BATS_TEST_TMPDIR/both/test"
