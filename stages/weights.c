@@ -203,8 +203,12 @@ static enum status import_or_find(struct stage *stage, const struct choice *choi
     stage_uses_key(stage, key);
     stage_up_to_date(stage, choice->place);
   } else if (!status) {
-    if (found) stage_warn(stage, "%s; it is made again", why.text);
-    stage_runs_because(stage, key, NULL);
+    if (found) {
+      stage_warn(stage, "%s; it is made again", why.text);
+      stage_uses_key(stage, key);
+      stage_runs_for(stage, "what was imported is missing or changed");
+    } else
+      stage_runs_because(stage, key, NULL);
     stage_say(stage, "weights: reads %s (%" PRIu64 " bytes, SHA-256 %s)", choice->place, bytes, sha256);
     status = import(stage, key, choice, sha256, bytes, row, error);
   }
