@@ -43,12 +43,11 @@ static enum status which_image(struct stage *stage, int *class, uint64_t *index,
 static void compare(struct stage *stage, const struct drawn *drawn, int class, uint64_t index, const uint8_t *bytes,
                     size_t size)
 {
-  char name[96], path[PATH_LIMIT];
+  char path[PATH_LIMIT];
   uint8_t *there = NULL;
   size_t length = 0;
-  snprintf(name, sizeof name, "%s/%s%llu.jpg", hand_class_name(class), hand_class_name(class),
-           (unsigned long long)index + 1);
-  if (path_join(path, drawn->root, name, NULL) || file_read(&there, &length, path, DECODE_FILE_LIMIT, NULL)) return;
+  if (drawn_path(drawn, class, index + 1, path, NULL) || file_read(&there, &length, path, DECODE_FILE_LIMIT, NULL))
+    return;
   bool same = length == size && memcmp(there, bytes, size) == 0;
   stage_say(stage, same ? "synth: the same bytes as %s" : "synth: NOT the bytes of %s", path);
   free(there);

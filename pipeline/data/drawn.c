@@ -132,8 +132,7 @@ static enum status make_classes(const struct drawn *drawn, struct error *error)
   return status;
 }
 
-static enum status image_path(const struct drawn *drawn, int class, uint64_t number, char out[PATH_LIMIT],
-                              struct error *error)
+enum status drawn_path(const struct drawn *drawn, int class, uint64_t number, char out[PATH_LIMIT], struct error *error)
 {
   char name[96];
   snprintf(name, sizeof name, "%s/%s%llu.jpg", hand_class_name(class), hand_class_name(class),
@@ -177,7 +176,7 @@ static bool is_whole(const struct drawn *drawn, const struct known *known, uint6
   char path[PATH_LIMIT], sha256[DIGEST_TEXT];
   struct stat info;
   uint64_t size = 0;
-  if (image_path(drawn, (int)(at % HAND_CLASSES), at / HAND_CLASSES + 1, path, NULL)) return false;
+  if (drawn_path(drawn, (int)(at % HAND_CLASSES), at / HAND_CLASSES + 1, path, NULL)) return false;
   if (lstat(path, &info) < 0 || !S_ISREG(info.st_mode) || (uint64_t)info.st_size != known->bytes[at]) return false;
   return digest_of_file(sha256, &size, path, NULL) == OK && strcmp(sha256, known->sha256[at]) == 0;
 }
@@ -250,7 +249,7 @@ static enum status draw_one(struct work *work, struct artist *artist, int i, str
   frame_make(&frame, &drawn->series, class, index);
   enum status status = frame_draw(artist->renderer, &frame, &artist->image, error);
   if (!status) status = frame_encode(&frame, &artist->image, &bytes, &size, error);
-  if (!status) status = image_path(drawn, class, index + 1, path, error);
+  if (!status) status = drawn_path(drawn, class, index + 1, path, error);
   if (!status) status = write_file(path, bytes, size, error);
   *row = (struct synth_image){
       .class = hand_class_name(class), .parameters = work->texts[i], .number = index + 1, .bytes = size};

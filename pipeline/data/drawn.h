@@ -21,6 +21,10 @@ struct drawn {
   uint64_t per_class;
 };
 
+// The file of image `number` (from 1) of a class.
+enum status drawn_path(const struct drawn *drawn, int class, uint64_t number, char out[PATH_LIMIT],
+                       struct error *error);
+
 // Draws what the folder lacks; *made is how many images that were.
 enum status drawn_update(struct stage *stage, const struct drawn *drawn, uint64_t *made, struct error *error);
 
