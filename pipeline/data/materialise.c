@@ -20,7 +20,7 @@ static uint64_t file_rows(const struct materialise *plan)
   return rows ? rows : 1;
 }
 
-// The first failure of a team, by row: the same whichever thread met one first.
+// The first failure of a team, by row: the same whichever thread met one first, since only rows behind it are left out.
 struct failure {
   enum status status;
   uint64_t row;
@@ -33,12 +33,12 @@ static void note_failure(struct failure *failure, enum status status, uint64_t r
   if (!failure->status || row < failure->row) *failure = (struct failure){status, row, *error};
 }
 
-static enum status failure_so_far(struct failure *failure)
+static bool failed_before(const struct failure *failure, uint64_t row)
 {
-  enum status status;
+  bool failed;
 #pragma omp critical(materialise_failure)
-  status = failure->status;
-  return status;
+  failed = failure->status && failure->row < row;
+  return failed;
 }
 
 // Draws the rows first ... first + rows - 1 into the writer, whose only tensor they are.
@@ -49,7 +49,7 @@ static enum status draw_rows(struct stage *stage, struct materialise *plan, stru
   size_t bytes = tensor_set_row_bytes(&plan->set);
 #pragma omp parallel for schedule(dynamic, 4) num_threads(stage_threads(stage))
   for (uint64_t i = 0; i < rows; i++) {
-    if (stage_interrupted(stage) || failure_so_far(&failure)) continue;
+    if (stage_interrupted(stage) || failed_before(&failure, first + i)) continue;
     struct error why = {0};
     const uint8_t *pixels = NULL;
     enum status status = plan->draw(plan->self, omp_get_thread_num(), first + i, &pixels, &why);

@@ -254,6 +254,21 @@ json() { sqlite3 :memory: "SELECT json_extract('${1//\'/\'\'}', $2)"; }
   [ "$(ask "SELECT state FROM tensor_set")" != done ]
 }
 
+@test "of several photographs that changed, the first is named, whichever thread meets one first" {
+  cp -r "$DATA" "$BATS_TEST_TMPDIR/data"
+  rm -rf "$WORK"
+  mine=(--set "dataset.train=$BATS_TEST_TMPDIR/data" --threads 2)
+  # Threads take four at a time: while one is at the large 33rd, another meets the 37th before the first is at the 36th.
+  "$BUILD/tools/make_dataset" "$BATS_TEST_TMPDIR/large" --classes 2 --per-class 1 --size 1024
+  cp "$BATS_TEST_TMPDIR/large/A/A1.jpg" "$BATS_TEST_TMPDIR/data/C/C1.jpg"
+  at "$WORK" ingest --quiet "${mine[@]}"
+  [ "$(ask "SELECT shown FROM image ORDER BY id LIMIT 1 OFFSET 32")" = C/C1.jpg ]
+  changed=($(ask "SELECT shown FROM image ORDER BY id LIMIT -1 OFFSET 35"))
+  for image in "${changed[@]}"; do printf x >>"$BATS_TEST_TMPDIR/data/$image"; done
+  run -1 at "$WORK" resize "${mine[@]}"
+  has "${changed[0]}: it has changed"
+}
+
 @test "weights that are gone are an error that says what to do" {
   at "$WORK" train --quiet --set train.epochs=1 >/dev/null
   rm "$WORK/runs/exp/weights/best.safetensors"
