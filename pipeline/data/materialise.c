@@ -152,10 +152,13 @@ enum status materialise_is_done(struct stage *stage, const char *key, struct ten
   bool found = false;
   enum status status = tensor_set_find(stage_db(stage), key, 0, set, &found, error);
   *done = !status && found && set->done;
-  if (*done) status = tensor_set_files(stage_db(stage), set->id, &files, &count, error);
-  for (size_t i = 0; !status && *done && i < count; i++) {
-    *done = !tensor_file_check(stage_folder(stage), &files[i], &why);
-    if (!*done) stage_warn(stage, "%s; it is made again", why.text);
+  if (!status && found) status = tensor_set_files(stage_db(stage), set->id, &files, &count, error);
+  for (size_t i = 0; !status && i < count; i++) {
+    if (!tensor_file_check(stage_folder(stage), &files[i], &why)) continue;
+    stage_warn(stage, "%s; it is made again", why.text);
+    *done = false;
+    set->rows = files[i].first_row;
+    break;
   }
   free(files);
   return status;

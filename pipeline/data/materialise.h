@@ -35,7 +35,7 @@ struct materialise {
 };
 
 // Whether the set of this key is done and its files are there. Says what is wrong with one that is not: it will be made
-// again.
+// again, with all after it, and set->rows are those before it.
 enum status materialise_is_done(struct stage *stage, const char *key, struct tensor_set *set, bool *done,
                                 struct error *error);
 

@@ -300,6 +300,12 @@ on_a_small_disk() {
     at "$WORK" augment --quiet "${copies[@]}"
     run -1 on_a_small_disk 9 "${copies[@]}"
     has "28 rows of 200704 bytes need 5 MiB, its disk has"
+    # So where one of them is done, but its file is gone.
+    at "$WORK" features --quiet
+    rm "$WORK/$(ask "SELECT path FROM tensor_file JOIN tensor_set t ON t.id = tensor_set WHERE kind = 'features'")"
+    run -1 on_a_small_disk 9 "${copies[@]}"
+    has "28 rows of 200704 bytes need 5 MiB, its disk has"
+    ask "DELETE FROM tensor_set WHERE kind = 'features'"
   fi
   file=$WORK/$(ask "SELECT path FROM weights")
   chmod u+w "$file"
