@@ -72,24 +72,22 @@ static void cells_file(struct page *page, const struct report *report, const cha
 // What the matrix of an outside test cannot show.
 static void outside_words(struct page *page, const struct report *report, const char *part)
 {
+  enum { NAMES = 28 }; // characters, of up to four bytes each: all three sentences fit on the line
   if (strncmp(part, OUTSIDE_PREFIX, sizeof OUTSIDE_PREFIX - 1) != 0) return;
   struct query *query = page_query(page,
                                    "SELECT unknown_images, unknown_classes, missing_classes, same_as_training FROM "
                                    "outside_tests WHERE run = ?1 AND part = ?2",
                                    report->run.name, part);
   if (page_next(page, query)) {
-    char text[256] = "", names[96];
-    size_t used = 0;
-    text_clip(names, sizeof names, query_text(query, 2), 40, 0);
-    if (*names)
-      used += (size_t)snprintf(text + used, sizeof text - used, "Classes that the dataset lacks: %s. ", names);
-    text_clip(names, sizeof names, query_text(query, 1), 40, 0);
-    if (*names)
-      used += (size_t)snprintf(text + used, sizeof text - used, "Left out: %lld images of %s. ",
-                               (long long)query_integer(query, 0), names);
+    char names[4 * NAMES + 1], same[64] = "", left_out[sizeof names + 64] = "", missing[sizeof names + 48] = "";
     if (query_integer(query, 3))
-      snprintf(text + used, sizeof text - used, "%lld images are training images.", (long long)query_integer(query, 3));
-    page_words(page, GREY, 0.03, 0.885, "%s", text);
+      snprintf(same, sizeof same, "%lld images are training images. ", (long long)query_integer(query, 3));
+    text_clip(names, sizeof names, query_text(query, 1), NAMES, 0);
+    if (*names)
+      snprintf(left_out, sizeof left_out, "Left out: %lld images of %s. ", (long long)query_integer(query, 0), names);
+    text_clip(names, sizeof names, query_text(query, 2), NAMES, 0);
+    if (*names) snprintf(missing, sizeof missing, "Classes that the dataset lacks: %s.", names);
+    page_words(page, GREY, 0.03, 0.885, "%s%s%s", same, left_out, missing);
   }
   query_close(query);
 }

@@ -104,6 +104,20 @@ pages() { pdfinfo "$1" | awk '/^Pages:/ { print $2 }'; }
   [ "$(sqlite3 "$work/manifest.db" 'SELECT count(*) FROM run')" -eq 2 ]
 }
 
+@test "report: an outside test with many images and long names of classes says all of it on its page" {
+  manifest
+  sqlite3 "$work/manifest.db" "
+    INSERT INTO dataset(id, name, root, fingerprint, images, quarantined) VALUES (2, 'other', X'2F6F', 'g', 10, 0);
+    INSERT INTO outside_test SELECT 1, 2, 'outside:other', 'g', 'w', 10, 1234567890, names, names, 5, 0
+      FROM (SELECT replace(hex(zeroblob(20)), '0', char(0x1E00)) AS names);
+    INSERT INTO prediction SELECT run, image, 'outside:other', label, predicted, confidence, label_confidence, label_rank, second,
+      second_confidence, third, third_confidence, loss FROM prediction WHERE run = 1;
+    INSERT INTO metric SELECT run, 'outside:other', name, value, low, high, images FROM metric WHERE run = 1"
+  "$report" --manifest "$work/manifest.db" --run cnn --quiet
+  text="$(pdftotext "$work/runs/cnn/report.pdf" - | tr '\n' ' ')"
+  [[ "$text" == *"5 images are training images."*"1234567890 images of Ḁ"*"…. Classes that the dataset lacks: Ḁ"*"…. "* ]]
+}
+
 @test "report: pictures that are gone are grey, tensor files that are gone are said" {
   manifest
   rm -r "$work/data" "$work/tensors"
