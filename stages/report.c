@@ -47,18 +47,34 @@ static enum status find_run(struct stage *stage, struct run_found *run, struct e
   return status || found ? status : unknown_run(db, name, error);
 }
 
-// What the report depends on besides this program: the run, its weights, its evaluation.
+static enum status add_number(struct stage_key *key, const char *name, int64_t value, struct error *error)
+{
+  char text[24];
+  snprintf(text, sizeof text, "%lld", (long long)value);
+  return stage_key_add(key, name, text, error);
+}
+
+// What the report depends on besides this program: the run with its epochs (those of an unfinished one have no digest),
+// its weights, its evaluation, its datasets, and the benchmarks, to which rows are only ever added.
 static enum status make_key(struct stage_key **key, struct stage *stage, const struct report *report,
                             struct error *error)
 {
-  char evaluation[DIGEST_TEXT];
-  enum status status = report_evaluation_digest(stage_db(stage), report->run.name, evaluation, error);
+  struct db *db = stage_db(stage);
+  const struct run_found *run = &report->run;
+  char evaluation[DIGEST_TEXT], datasets[DIGEST_TEXT];
+  int64_t benchmarks = 0;
+  enum status status = report_evaluation_digest(db, run->name, evaluation, error);
+  if (!status) status = report_datasets_digest(db, run->name, datasets, error);
+  if (!status) status = db_integer(db, &benchmarks, NULL, error, "SELECT coalesce(max(id), 0) FROM benchmark", "");
   if (!status) status = stage_key_new(key, REPORT_VERSION, error);
-  if (!status) status = stage_key_add(*key, "run", report->run.key, error);
-  if (!status) status = stage_key_add(*key, "state of the run", report->run.state, error);
-  if (!status) status = stage_key_add(*key, "best weights", report->run.best_sha256, error);
-  if (!status) status = stage_key_add(*key, "last weights", report->run.weights_sha256, error);
+  if (!status) status = stage_key_add(*key, "run", run->key, error);
+  if (!status) status = stage_key_add(*key, "state of the run", run->state, error);
+  if (!status) status = add_number(*key, "finished epochs", run->epochs, error);
+  if (!status) status = stage_key_add(*key, "best weights", run->best_sha256, error);
+  if (!status) status = stage_key_add(*key, "last weights", run->weights_sha256, error);
   if (!status) status = stage_key_add(*key, "evaluation", evaluation, error);
+  if (!status) status = stage_key_add(*key, "dataset content", datasets, error);
+  if (!status) status = add_number(*key, "newest benchmark", benchmarks, error);
   if (!status) status = stage_key_add_config(*key, stage_config(stage), "report.samples", error);
   return status ? status : stage_key_finish(*key, error);
 }
@@ -100,6 +116,7 @@ static enum status work(struct stage *stage, struct error *error)
 {
   struct report report = {.db = stage_db(stage), .folder = stage_folder(stage)};
   struct stage_key *key = NULL;
+  const char *missing = NULL;
   char previous[2048];
   bool same = false;
   report.samples = (int)config_integer(stage_config(stage), "report.samples");
@@ -108,16 +125,20 @@ static enum status work(struct stage *stage, struct error *error)
   stage_subject(stage, report.run.name);
   status = make_key(&key, stage, &report, error);
   if (!status) status = find_previous(stage, &report, stage_key_digest(key), previous, sizeof previous, &same, error);
-  bool there = report_is_there(stage_folder(stage), report.run.name);
-  if (!status && same && there && !stage_option(stage, "force")) {
+  if (!status) status = report_missing(&report, &missing, error);
+  if (!status && same && !missing && !stage_option(stage, "force")) {
     stage_uses_key(stage, key);
     stage_up_to_date(stage, report.run.name);
   } else if (!status) {
-    if (same) {
-      stage_uses_key(stage, key);
-      stage_say(stage, there ? "draws %s again, as asked" : "draws %s again: its report.pdf is gone", report.run.name);
-    } else
+    if (!same)
       stage_runs_because(stage, key, previous[0] ? previous : NULL);
+    else {
+      stage_uses_key(stage, key);
+      if (missing)
+        stage_say(stage, "draws %s again: its %s is gone", report.run.name, missing);
+      else
+        stage_say(stage, "draws %s again, as asked", report.run.name);
+    }
     status = draw(stage, &report, error);
   }
   stage_key_free(key);

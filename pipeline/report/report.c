@@ -200,6 +200,18 @@ static enum status add_rows(struct digest *digest, struct db *db, const char *sq
   return status;
 }
 
+// The rows of some queries in a digest.
+static enum status digest_rows(struct db *db, const char *const *queries, size_t count, const char *run,
+                               char text[DIGEST_TEXT], struct error *error)
+{
+  struct digest *digest = NULL;
+  enum status status = digest_new(&digest, error);
+  for (size_t i = 0; !status && i < count; i++) status = add_rows(digest, db, queries[i], run, error);
+  if (!status) digest_finish(digest, text);
+  digest_free(digest);
+  return status;
+}
+
 enum status report_evaluation_digest(struct db *db, const char *run, char text[DIGEST_TEXT], struct error *error)
 {
   static const char *const queries[] = {
@@ -207,18 +219,30 @@ enum status report_evaluation_digest(struct db *db, const char *run, char text[D
       "SELECT method, other, accuracy, images, with_train_neighbour FROM split_comparison WHERE run = ?",
       "SELECT other, part, images, only_run, only_other FROM run_comparison WHERE run = ?",
   };
-  struct digest *digest = NULL;
-  enum status status = digest_new(&digest, error);
-  for (size_t i = 0; !status && i < sizeof queries / sizeof *queries; i++)
-    status = add_rows(digest, db, queries[i], run, error);
-  if (!status) digest_finish(digest, text);
-  digest_free(digest);
-  return status;
+  return digest_rows(db, queries, sizeof queries / sizeof *queries, run, text, error);
 }
 
-bool report_is_there(const char *folder, const char *run)
+enum status report_datasets_digest(struct db *db, const char *run, char text[DIGEST_TEXT], struct error *error)
 {
-  char path[PATH_LIMIT], file[PATH_LIMIT];
-  return run_folder(path, folder, run, NULL) == OK && path_join(file, path, outputs[0].name, NULL) == OK &&
-         access(file, R_OK) == 0;
+  static const char *const query = "SELECT fingerprint, quarantined FROM run JOIN split_dataset USING (split) "
+                                   "JOIN dataset ON dataset.id = split_dataset.dataset WHERE run.name = ? "
+                                   "ORDER BY ordinal";
+  return digest_rows(db, &query, 1, run, text, error);
+}
+
+enum status report_missing(const struct report *report, const char **name, struct error *error)
+{
+  char folder[PATH_LIMIT], path[PATH_LIMIT];
+  int64_t judged = 0;
+  *name = NULL;
+  enum status status = run_folder(folder, report->folder, report->run.name, error);
+  if (!status)
+    status = db_integer(report->db, &judged, NULL, error, "SELECT count(*) FROM part_metrics WHERE run = ?", "t",
+                        report->run.name);
+  for (size_t i = 0; !status && !*name && i < sizeof outputs / sizeof *outputs; i++) {
+    if (outputs[i].of_evaluation && !judged) continue;
+    status = path_join(path, folder, outputs[i].name, error);
+    if (!status && access(path, R_OK) != 0) *name = outputs[i].name;
+  }
+  return status;
 }

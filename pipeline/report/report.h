@@ -10,7 +10,7 @@
 #include "store/db.h"
 #include "store/runs.h"
 
-enum { REPORT_VERSION = 4 }; // raised when the pages change
+enum { REPORT_VERSION = 5 }; // raised when the pages change
 
 struct report {
   struct db *db;
@@ -27,7 +27,10 @@ enum status report_draw(const struct report *report, int *pages, struct error *e
 // replaced.
 enum status report_evaluation_digest(struct db *db, const char *run, char text[DIGEST_TEXT], struct error *error);
 
-// Whether the files that report_draw publishes are there.
-bool report_is_there(const char *folder, const char *run);
+// What the datasets that a run was trained and judged on hold, in a digest: the audit and the pictures are of it.
+enum status report_datasets_digest(struct db *db, const char *run, char text[DIGEST_TEXT], struct error *error);
+
+// *name is the first of the files that report_draw publishes which is not there; NULL: all are.
+enum status report_missing(const struct report *report, const char **name, struct error *error);
 
 #endif

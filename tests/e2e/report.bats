@@ -52,9 +52,12 @@ pages() { pdfinfo "$1" | awk '/^Pages:/ { print $2 }'; }
   [[ "$output" == *"up to date"* ]]
   run "$report" --manifest "$work/manifest.db" --run cnn --force
   [[ "$output" == *"12 pages"* ]]
-  rm "$work/runs/cnn/report.pdf"
-  run "$report" --manifest "$work/manifest.db" --run cnn
-  [[ "$output" == *"12 pages"* ]]
+  for file in report.pdf results.png confusion_matrix.pdf confusion_matrix.png; do
+    rm "$work/runs/cnn/$file"
+    run "$report" --manifest "$work/manifest.db" --run cnn
+    [[ "$output" == *"its $file is gone"*"12 pages"* ]]
+    [ -s "$work/runs/cnn/$file" ]
+  done
 }
 
 @test "report: a new evaluation draws it again and says so" {
@@ -63,6 +66,26 @@ pages() { pdfinfo "$1" | awk '/^Pages:/ { print $2 }'; }
   sqlite3 "$work/manifest.db" "UPDATE metric SET value = 0.5 WHERE run = 1 AND name = 'accuracy'"
   run "$report" --manifest "$work/manifest.db" --run cnn
   [[ "$output" == *"evaluation changed"* ]]
+}
+
+@test "report: benchmarks, other images and epochs of an unfinished run draw it again and say so" {
+  manifest
+  sqlite3 "$work/manifest.db" "UPDATE run SET state = 'interrupted', best_sha256 = NULL, weights_sha256 = NULL"
+  sqlite3 "$work/manifest.db" "DELETE FROM epoch WHERE epoch > 5"
+  draw() { run "$report" --manifest "$work/manifest.db" --run cnn; }
+  draw
+  sqlite3 "$work/manifest.db" "INSERT INTO benchmark(task, threads, value, unit, host, measured_at) VALUES ('stage ingest', 2, 7, 'images/s', 'h', 0)"
+  draw
+  [[ "$output" == *"newest benchmark changed from 0 to 1"* ]]
+  pdftotext "$work/runs/cnn/report.pdf" - | grep -q "Speed of the layers"
+  sqlite3 "$work/manifest.db" "UPDATE dataset SET fingerprint = 'g'"
+  draw
+  [[ "$output" == *"dataset content changed"* ]]
+  sqlite3 "$work/manifest.db" "INSERT INTO epoch SELECT run, 6, 1, 0.5, 1, 0.5, lr, seconds, images_per_second FROM epoch WHERE epoch = 5"
+  draw
+  [[ "$output" == *"finished epochs changed from 5 to 6"* ]]
+  draw
+  [[ "$output" == *"up to date"* ]]
 }
 
 @test "report: without --run it takes the run that was finished last" {
