@@ -284,7 +284,12 @@ static enum status work(struct stage *stage, struct error *error)
 {
   const struct config *config = stage_config(stage);
   struct trunk trunk = {.stage = stage, .bytes = settings_features_u8(config)};
-  stage_subject(stage, config_text(config, "model.name"));
+  struct datasets datasets;
+  char name[SUBJECT_LIMIT];
+  enum status status = datasets_find(&datasets, stage_db(stage), config, error);
+  if (status) return status;
+  datasets_name(&datasets, name, sizeof name);
+  stage_subject(stage, name);
   if (!features_used(config)) {
     bool all = !strcmp(config_text(config, "model.trainable"), "all");
     bool online = !strcmp(config_text(config, "augment.mode"), "online");
@@ -295,7 +300,7 @@ static enum status work(struct stage *stage, struct error *error)
     return OK;
   }
   struct everything all = {.count = 0};
-  enum status status = make_all(&trunk, &all, error);
+  status = make_all(&trunk, &all, error);
   for (size_t i = 0; i < all.count; i++) stage_key_free(all.list[i].key);
   trunk_release(&trunk);
   return status;

@@ -55,6 +55,8 @@ has() {
   has "val "
   accuracy=$(ask "SELECT value FROM metric WHERE part = 'val' AND name = 'accuracy'")
   [ "$accuracy" = "$(ask "SELECT best_val_accuracy FROM run")" ]
+  # The report's page on throughput takes what was logged of the run's datasets.
+  [ "$(ask "SELECT subject = datasets FROM throughput, run_datasets WHERE stage = 'features'")" = 1 ]
   # Pictures from elsewhere go through the whole net: the imported trunk and the trained head.
   run -0 at "$WORK" evaluate --data "$BATS_FILE_TMPDIR/other"
   has "outside:other"
