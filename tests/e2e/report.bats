@@ -88,6 +88,15 @@ pages() { pdfinfo "$1" | awk '/^Pages:/ { print $2 }'; }
   [[ "$output" == *"up to date"* ]]
 }
 
+@test "report: the curves are the same whatever pages were drawn before them" {
+  manifest
+  "$report" --manifest "$work/manifest.db" --run cnn --quiet
+  mv "$work/runs/cnn/results.png" "$work"
+  sqlite3 "$work/manifest.db" "DELETE FROM prediction; DELETE FROM metric"
+  "$report" --manifest "$work/manifest.db" --run cnn --quiet
+  cmp "$work/runs/cnn/results.png" "$work/results.png"
+}
+
 @test "report: without --run it takes the run that was finished last" {
   manifest
   run "$report" --manifest "$work/manifest.db"
