@@ -6,7 +6,7 @@
 
 #include "report/text.h"
 
-enum { COMPARED_ROWS = 14 };
+enum { COMPARED_ROWS = 14, COST_ROWS = 11 };
 
 static const double line = 0.026;
 
@@ -106,15 +106,24 @@ static void cost_row(struct page *page, struct query *query, FILE *file, double 
   if (!query_is_null(query, 2)) fprintf(file, "0.345\t%.5f\t%.5f\t0.006\n", y, 0.03 * query_real(query, 2));
 }
 
+// The run itself stands first, however many are better.
 static void cost_words(struct page *page, const struct report *report, double y)
 {
   static const char sql[] =
       "SELECT run, model, val_accuracy, seconds, images_per_second, parameters, trained, model_mib, peak_memory_mib, "
-      "threads FROM leaderboard WHERE run = ?1 OR run IN (SELECT other FROM run_comparison WHERE run = ?1) LIMIT 12";
+      "threads FROM leaderboard WHERE run = ?1 OR run IN (SELECT other FROM run_comparison WHERE run = ?1) "
+      "ORDER BY run <> ?1, val_accuracy DESC, run";
   FILE *file = page_file(page, "bars");
   struct query *query = page_query(page, sql, report->run.name, NULL);
   heads(page, costs, COSTS, y);
-  while (page_next(page, query)) cost_row(page, query, file, y -= line);
+  for (int row = 0; page_next(page, query); row++) {
+    y -= line;
+    if (row == COST_ROWS) {
+      page_words(page, GREY, costs[0].x, y, "and more: the query is below");
+      break;
+    }
+    cost_row(page, query, file, y);
+  }
   query_close(query);
   page_file_close(page, file);
 }

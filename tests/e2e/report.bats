@@ -97,6 +97,23 @@ pages() { pdfinfo "$1" | awk '/^Pages:/ { print $2 }'; }
   cmp "$work/runs/cnn/results.png" "$work/results.png"
 }
 
+@test "report: beside more runs than fit, its own is the first of the costs" {
+  manifest
+  cat >"$work/runs.sql" <<-'EOF'
+	CREATE TEMP TABLE copy AS WITH RECURSIVE n(n) AS (VALUES (3) UNION ALL SELECT n + 1 FROM n WHERE n < 20) SELECT n, run.* FROM n, run WHERE id = 1;
+	UPDATE copy SET id = n, name = 'copy-' || n, key = n;
+	ALTER TABLE copy DROP COLUMN n;
+	INSERT INTO run SELECT * FROM copy;
+	INSERT INTO metric SELECT copy.id, part, metric.name, value, low, high, images FROM metric, copy WHERE run = 1;
+	INSERT INTO prediction(run, image, part, label, predicted, confidence, label_rank, loss) SELECT copy.id, image, part, label, predicted, confidence, label_rank, loss FROM prediction, copy WHERE run = 1;
+	EOF
+  sqlite3 "$work/manifest.db" <"$work/runs.sql"
+  "$report" --manifest "$work/manifest.db" --run cnn-2 --quiet
+  pdftotext -f 3 -l 3 -layout "$work/runs/cnn-2/report.pdf" "$work/page"
+  grep -E -A 3 "What it costs" "$work/page" | grep -qE '^ *cnn-2 +resnet50 +67'
+  [ "$(grep -c "and more: the query is below" "$work/page")" -eq 2 ]
+}
+
 @test "report: without --run it takes the run that was finished last" {
   manifest
   run "$report" --manifest "$work/manifest.db"
