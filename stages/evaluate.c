@@ -48,7 +48,7 @@ static enum status find_run(struct evaluation *evaluation, struct error *error)
                   evaluation->run.state);
   evaluation->config = stage_config(stage);
   if (status || !name) return status;
-  status = training_folder(folder, stage, evaluation->run.name, error);
+  status = run_folder(folder, stage_folder(stage), evaluation->run.name, error);
   if (!status) status = path_join(args, folder, "args.yaml", error);
   if (!status) status = config_load(&evaluation->owned, args, NULL, 0, error);
   evaluation->config = evaluation->owned;

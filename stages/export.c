@@ -97,11 +97,10 @@ static enum status check_best(const struct exporting *exporting, const char *pat
 static enum status open_best(struct exporting *exporting, struct error *error)
 {
   const struct run_found *run = &exporting->run;
-  char runs[PATH_LIMIT], folder[PATH_LIMIT], path[PATH_LIMIT];
+  char folder[PATH_LIMIT], path[PATH_LIMIT];
   if (strcmp(run->state, "done") != 0)
     return fail(error, BAD_DATA, "run %s is %s, not done: run build/stages/train again", run->name, run->state);
-  enum status status = path_join(runs, stage_folder(exporting->stage), RUN_FOLDER, error);
-  if (!status) status = path_join(folder, runs, run->name, error);
+  enum status status = run_folder(folder, stage_folder(exporting->stage), run->name, error);
   if (!status) status = read_args(exporting, folder, error);
   if (!status) status = path_join(path, folder, "weights/best.safetensors", error);
   if (!status) status = tensorfile_open(&exporting->file, path, error);

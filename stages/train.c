@@ -171,7 +171,7 @@ static enum status forget(struct stage *stage, const struct stage_key *key, stru
   bool found = false;
   enum status status = run_find(stage_db(stage), stage_key_digest(key), NULL, &run, &found, error);
   if (status || !found) return status;
-  status = training_folder(folder, stage, run.name, error);
+  status = run_folder(folder, stage_folder(stage), run.name, error);
   if (!status) status = path_join(last, folder, "weights/last.safetensors", error);
   if (!status && unlink(last) && access(last, F_OK) == 0) status = fail_errno(error, "cannot remove %s", last);
   return status ? status : run_forget(stage_db(stage), run.id, error);

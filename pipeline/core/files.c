@@ -27,6 +27,18 @@ bool path_lies_within(const char *inner, const char *outer)
   return strncmp(inner, outer, length) == 0 && inner[length] == '/';
 }
 
+enum status folder_find(char out[PATH_LIMIT], const char *who, const char *path, struct error *error)
+{
+  struct stat info;
+  if (!realpath(path, out)) {
+    if (errno == ENOENT || errno == ENOTDIR) return fail(error, BAD_USAGE, "%s: no folder at %s", who, path);
+    return fail_errno(error, "%s: cannot open %s", who, path);
+  }
+  if (stat(out, &info) == 0 && !S_ISDIR(info.st_mode))
+    return fail(error, BAD_USAGE, "%s: %s is not a folder", who, path);
+  return OK;
+}
+
 static enum status make_one(const char *path, struct error *error)
 {
   struct stat info;

@@ -25,6 +25,10 @@ enum status path_join(char out[PATH_LIMIT], const char *folder, const char *name
 // Whether `inner` is below `outer`; both are absolute and without links, as realpath makes them.
 bool path_lies_within(const char *inner, const char *outer);
 
+// The folder that somebody asked for as an absolute path without links; BAD_USAGE if it is none. `who` asked, for the
+// message: a key, an option.
+enum status folder_find(char out[PATH_LIMIT], const char *who, const char *path, struct error *error);
+
 // Makes a folder and its parents.
 enum status folder_make(const char *path, struct error *error);
 

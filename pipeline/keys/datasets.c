@@ -1,9 +1,7 @@
 // The datasets that the configuration names: their folders, and their rows.
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "core/mem.h"
 #include "keys/keys.h"
@@ -13,15 +11,7 @@
 enum status dataset_root(const struct config *config, const char *key, size_t index, char out[PATH_LIMIT],
                          struct error *error)
 {
-  struct stat info;
-  const char *path = config_list_item(config, key, index);
-  if (!realpath(path, out)) {
-    if (errno == ENOENT || errno == ENOTDIR) return fail(error, BAD_USAGE, "%s: no folder at %s", key, path);
-    return fail_errno(error, "%s: cannot open %s", key, path);
-  }
-  if (stat(out, &info) == 0 && !S_ISDIR(info.st_mode))
-    return fail(error, BAD_USAGE, "%s: %s is not a folder", key, path);
-  return OK;
+  return folder_find(out, key, config_list_item(config, key, index), error);
 }
 
 // A folder that the configuration names, and where.

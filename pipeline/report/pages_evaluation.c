@@ -1,15 +1,9 @@
 // The pages about a part's predictions: confusion matrix, figures of each class, worst pairs.
 #include "report/pages.h"
 
-#include <math.h>
 #include <string.h>
 
 #include "report/text.h"
-
-static double real_or_nan(struct query *query, int column)
-{
-  return query_is_null(query, column) ? NAN : query_real(query, column);
-}
 
 static void name_cell(FILE *file, const char *name, size_t limit, size_t *longest)
 {
@@ -37,7 +31,7 @@ static int classes_file(struct page *page, const struct report *report, const ch
       if (column == 1)
         name_cell(file, query_text(query, column), 12, &longest);
       else
-        cell_number(file, real_or_nan(query, column), column < 10 ? '\t' : '\n');
+        cell_number(file, query_real_or_nan(query, column), column < 10 ? '\t' : '\n');
   query_close(query);
   page_file_close(page, file);
   page_number(page, "class_count", count);

@@ -10,11 +10,6 @@
 
 static const double line = 0.026;
 
-static double real_or_nan(struct query *query, int column)
-{
-  return query_is_null(query, column) ? NAN : query_real(query, column);
-}
-
 // --- summary ---------------------------------------------------------------------------------------------------------
 
 static double summary_items(struct page *page, const struct report *report, double y)
@@ -260,8 +255,8 @@ static void curve_add(struct curve *curve, struct query *query)
   if (!query_is_null(query, 3)) curve->validated = true;
   if (!query_integer(query, 6)) return;
   curve->best = (int)query_integer(query, 0);
-  curve->best_loss = real_or_nan(query, 3);
-  curve->best_accuracy = real_or_nan(query, 4);
+  curve->best_loss = query_real_or_nan(query, 3);
+  curve->best_accuracy = query_real_or_nan(query, 4);
 }
 
 enum status curves_page(struct page *page, int number, const struct report *report)
@@ -274,7 +269,8 @@ enum status curves_page(struct page *page, int number, const struct report *repo
       "SELECT epoch, train_loss, train_accuracy, val_loss, val_accuracy, lr, best FROM learning_curve WHERE run = ?1",
       report->run.name, NULL);
   while (page_next(page, query)) {
-    for (int column = 0; column < 7; column++) cell_number(file, real_or_nan(query, column), column < 6 ? '\t' : '\n');
+    for (int column = 0; column < 7; column++)
+      cell_number(file, query_real_or_nan(query, column), column < 6 ? '\t' : '\n');
     curve_add(&curve, query);
   }
   query_close(query);

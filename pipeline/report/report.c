@@ -142,13 +142,6 @@ static enum status all_pages(struct page *page, const struct report *report, con
   return status ? status : confusion_page(page, ++number, report, parts->names[0], false);
 }
 
-static enum status run_folder(char out[PATH_LIMIT], const char *folder, const char *run, struct error *error)
-{
-  char runs[PATH_LIMIT];
-  enum status status = path_join(runs, folder, RUN_FOLDER, error);
-  return status ? status : path_join(out, runs, run, error);
-}
-
 static enum status publish(struct drawing *drawing, const char *folder, bool evaluated, struct error *error)
 {
   enum status status = OK;

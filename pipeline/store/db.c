@@ -1,6 +1,7 @@
 #include "store/db.h"
 
 #include <errno.h>
+#include <math.h>
 #include <sqlite3.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -422,6 +423,11 @@ int64_t query_integer(struct query *query, int column)
 double query_real(struct query *query, int column)
 {
   return sqlite3_column_double(query->statement, column);
+}
+
+double query_real_or_nan(struct query *query, int column)
+{
+  return query_is_null(query, column) ? NAN : query_real(query, column);
 }
 
 bool query_is_null(struct query *query, int column)

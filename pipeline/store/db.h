@@ -50,6 +50,7 @@ void query_close(struct query *query);
 
 int64_t query_integer(struct query *query, int column);
 double query_real(struct query *query, int column);
+double query_real_or_nan(struct query *query, int column); // NaN for NULL
 bool query_is_null(struct query *query, int column);
 const char *query_text(struct query *query, int column); // "" for NULL; the query's own, until the next step
 const void *query_bytes(struct query *query, int column, size_t *size);

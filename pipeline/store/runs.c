@@ -17,6 +17,13 @@ static const char run_columns[] = "SELECT id, dataset, split, seed, name, key, s
                                   "r.id), best_val_accuracy, parameters"
                                   " FROM run r WHERE ";
 
+enum status run_folder(char out[PATH_LIMIT], const char *work, const char *name, struct error *error)
+{
+  char runs[PATH_LIMIT];
+  enum status status = path_join(runs, work, "runs", error);
+  return status ? status : path_join(out, runs, name, error);
+}
+
 static void copy_text(char *out, size_t size, struct query *query, int column)
 {
   snprintf(out, size, "%s", query_text(query, column));
@@ -32,7 +39,7 @@ static void read_run(struct run_found *out, struct query *query)
       .best_epoch = (int)query_integer(query, 11),
       .epochs_planned = (int)query_integer(query, 12),
       .epochs = (int)query_integer(query, 13),
-      .best_val_accuracy = query_is_null(query, 14) ? NAN : query_real(query, 14),
+      .best_val_accuracy = query_real_or_nan(query, 14),
   };
   copy_text(out->name, sizeof out->name, query, 4);
   copy_text(out->key, sizeof out->key, query, 5);

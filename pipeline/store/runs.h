@@ -13,12 +13,13 @@
 #include <stdint.h>
 
 #include "core/digest.h"
+#include "core/files.h"
 #include "store/db.h"
 
-// The folder below $(WORK) that holds the runs' folders.
-#define RUN_FOLDER "runs"
-
 enum { RUN_NAME_LIMIT = 256 };
+
+// $(WORK)/runs/NAME, the folder of a run.
+enum status run_folder(char out[PATH_LIMIT], const char *work, const char *name, struct error *error);
 
 // What a run is, fixed when it starts.
 struct run_row {

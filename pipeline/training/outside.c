@@ -1,10 +1,7 @@
 #include "training/outside.h"
 
-#include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "core/files.h"
 #include "data/folder.h"
@@ -109,18 +106,6 @@ enum status outside_of_config(struct outside_tests *out, struct stage *stage, co
 
 // --- a folder at any later time --------------------------------------------------------------------------------------
 
-static enum status find_folder(const char *folder, char root[PATH_LIMIT], struct error *error)
-{
-  struct stat info;
-  if (!realpath(folder, root)) {
-    if (errno == ENOENT || errno == ENOTDIR) return fail(error, BAD_USAGE, "--data: no folder at %s", folder);
-    return fail_errno(error, "--data: cannot open %s", folder);
-  }
-  if (stat(root, &info) == 0 && !S_ISDIR(info.st_mode))
-    return fail(error, BAD_USAGE, "--data: %s is not a folder", folder);
-  return OK;
-}
-
 static enum status ingest(struct stage *stage, const char *root, int64_t *dataset, struct error *error)
 {
   struct folder folder = {.stage = stage};
@@ -174,7 +159,7 @@ enum status outside_of_folder(struct outside_tests *out, struct stage *stage, co
   int64_t dataset = 0;
   *test = (struct outside){.tensor_set = 0};
   out->count = 1;
-  enum status status = find_folder(folder, root, error);
+  enum status status = folder_find(root, "--data", folder, error);
   if (!status) status = check_apart(db, run, root, "", error);
   if (!status) status = ingest(stage, root, &dataset, error);
   if (!status) status = dataset_of(&test->dataset, db, dataset, error);

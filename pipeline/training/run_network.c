@@ -37,7 +37,7 @@ static enum status best_of(const struct stage *stage, const struct run_found *ru
                            struct error *error)
 {
   char folder[PATH_LIMIT];
-  enum status status = training_folder(folder, stage, run->name, error);
+  enum status status = run_folder(folder, stage_folder(stage), run->name, error);
   return status ? status : path_join(best, folder, "weights/best.safetensors", error);
 }
 

@@ -17,16 +17,9 @@
 
 // --- where a run is --------------------------------------------------------------------------------------------------
 
-enum status training_folder(char out[PATH_LIMIT], const struct stage *stage, const char *run, struct error *error)
-{
-  char runs[PATH_LIMIT];
-  enum status status = path_join(runs, stage_folder(stage), RUN_FOLDER, error);
-  return status ? status : path_join(out, runs, run, error);
-}
-
 static enum status set_paths(struct training *training, struct error *error)
 {
-  enum status status = training_folder(training->folder, training->stage, training->name, error);
+  enum status status = run_folder(training->folder, stage_folder(training->stage), training->name, error);
   if (!status) status = path_join(training->best, training->folder, "weights/best.safetensors", error);
   if (!status) status = path_join(training->last, training->folder, "weights/last.safetensors", error);
   return status;
@@ -45,7 +38,7 @@ enum status training_is_done(struct stage *stage, const struct stage_key *key, s
   bool found = false;
   enum status status = run_find(stage_db(stage), stage_key_digest(key), NULL, run, &found, error);
   *done = !status && found && !strcmp(run->state, "done");
-  if (*done) status = training_folder(folder, stage, run->name, error);
+  if (*done) status = run_folder(folder, stage_folder(stage), run->name, error);
   for (size_t i = 0; *done && !status && i < sizeof files / sizeof *files; i++) {
     status = path_join(path, folder, files[i], error);
     if (!status && !exists(path))
@@ -255,7 +248,7 @@ static enum status carry_on(struct training *training, const struct run_found *s
   struct checkpoint_state best_state = {0};
   char folder[PATH_LIMIT], best[PATH_LIMIT], last[PATH_LIMIT];
   theirs.run_key = shorter->key;
-  enum status status = training_folder(folder, training->stage, shorter->name, error);
+  enum status status = run_folder(folder, stage_folder(training->stage), shorter->name, error);
   if (!status) status = path_join(best, folder, "weights/best.safetensors", error);
   if (!status) status = path_join(last, folder, "weights/last.safetensors", error);
   if (!status) status = checkpoint_load(best, network->net, NULL, &theirs, &best_state, error);
@@ -288,7 +281,7 @@ static enum status load_start(struct training *training, struct error *error)
   if (status || !found.any) return status;
   theirs.run_key = NULL; // any run's
   memcpy(path, found.path, sizeof path);
-  if (found.run[0]) status = training_folder(folder, stage, found.run, error);
+  if (found.run[0]) status = run_folder(folder, stage_folder(stage), found.run, error);
   if (!status && found.run[0]) status = path_join(path, folder, "weights/best.safetensors", error);
   if (!status) status = checkpoint_load(path, network->net, NULL, &theirs, NULL, error);
   if (status) return fail_within(error, "model.start");

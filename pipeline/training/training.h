@@ -48,9 +48,6 @@ struct training {
 enum status training_is_done(struct stage *stage, const struct stage_key *key, struct run_found *run, bool *done,
                              struct error *error);
 
-// The folder of a run, below $(WORK).
-enum status training_folder(char out[PATH_LIMIT], const struct stage *stage, const char *run, struct error *error);
-
 // Finds or makes the run's row and puts the net where training has to start.
 enum status training_begin(struct training *training, struct error *error);
 
