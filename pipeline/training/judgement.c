@@ -89,13 +89,12 @@ static void average_classes(const struct class_figures *figures, int classes, st
   for (int c = 0; c < classes; c++) {
     const struct class_figures *one = &figures[c];
     if (!one->images) continue;
-    double n = (double)one->images, precision = one->predicted ? (double)one->right / (double)one->predicted : 0;
-    double recall = (double)one->right / n, f1 = 2 * (double)one->right / (n + (double)one->predicted);
+    double n = (double)one->images, precision = one->predicted ? one->precision : 0;
     classes_with_images++;
     images += n;
-    *macro = (struct averages){macro->precision + precision, macro->recall + recall, macro->f1 + f1};
-    *weighted =
-        (struct averages){weighted->precision + n * precision, weighted->recall + n * recall, weighted->f1 + n * f1};
+    *macro = (struct averages){macro->precision + precision, macro->recall + one->recall, macro->f1 + one->f1};
+    *weighted = (struct averages){weighted->precision + n * precision, weighted->recall + n * one->recall,
+                                  weighted->f1 + n * one->f1};
   }
   *macro = (struct averages){macro->precision / classes_with_images, macro->recall / classes_with_images,
                              macro->f1 / classes_with_images};

@@ -147,7 +147,6 @@ static void note_extra(struct match *match, const struct source_tensor *tensor)
 {
   const char *name = *tensor->layer ? tensor->layer : tensor->name;
   size_t used = strlen(match->extras), length = strlen(name);
-  match->extra_count++;
   bool same = used >= length && !strcmp(match->extras + used - length, name) &&
               (used == length || match->extras[used - length - 1] == ' ');
   if (same) return;

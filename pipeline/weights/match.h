@@ -16,8 +16,8 @@ enum { MATCH_EXTRAS = 400 };
 struct match {
   enum naming naming;
   size_t from[LAYOUT_TENSORS]; // index in the source; SIZE_MAX: none, zeros (torchvision's convolutions have no bias)
-  size_t extra_count;          // tensors of the file that the model has no use for: the top, optimizer state
-  char extras[MATCH_EXTRAS];   // "fc1000, probs"; cut with "..."
+  // What the file holds that the model has no use for, the top or an optimizer's state: "fc1000, probs"; cut with "..."
+  char extras[MATCH_EXTRAS];
 };
 
 const char *naming_text(enum naming naming); // "Keras", "Keras before 2.2.5", "torchvision"
