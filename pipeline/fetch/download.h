@@ -1,9 +1,9 @@
 // Downloads: the one room that knows the network. A file whose size and MD5 are known beforehand is fetched by HTTP or
 // HTTPS, resumed where an earlier attempt ended, and gets its name when it is whole, right and on the disk.
 //
-//   no file -> PATH.part       while it is fetched; an interruption, a kill or a broken connection leaves it for the
-//   next attempt PATH.part -> PATH          size and MD5 are right: fsync, rename, fsync of the folder PATH.part -> no
-//   file       all bytes are there and wrong, and were not resumed: the server's file is another
+//   no file -> PATH.part   while it is fetched; what interrupts, kills or cuts it off leaves it for the next attempt
+//   PATH.part -> PATH      size and MD5 are right: fsync, rename, fsync of the folder
+//   PATH.part -> no file   all bytes are there and wrong, and were not resumed: the server's file is another
 #ifndef FETCH_DOWNLOAD_H
 #define FETCH_DOWNLOAD_H
 

@@ -14,8 +14,7 @@ enum status benchmark_rows(struct db *db, bool *any, struct error *error)
   return db_integer(db, &one, any, error, "SELECT 1 FROM benchmark LIMIT 1", "");
 }
 
-// --- ratios and scaling
-// ------------------------------------------------------------------------------------------------------------
+// --- ratios and scaling ----------------------------------------------------------------------------------------------
 
 // A bar for each comparison with a framework. Returns where the next words go.
 static double ratio_bars(struct page *page, double y)
@@ -90,8 +89,7 @@ enum status benchmark_page(struct page *page, int number)
   return page_draw(page, "bars.gp", points ? "scaling.gp" : NULL);
 }
 
-// --- layers
-// ------------------------------------------------------------------------------------------------------------
+// --- layers ----------------------------------------------------------------------------------------------------------
 
 static const struct {
   const char *head;

@@ -21,9 +21,9 @@ struct export_tensor {
 // ("LAYER/WEIGHT:0"). Equal tensors give equal bytes.
 enum status export_keras(const char *path, const struct export_tensor *tensors, size_t count, struct error *error);
 
-// Publishes a safetensors file with the metadata of a finished import where the tensors are all of ResNet50's trunk, so
-// that it can be used in place of one.
-// `preprocessing` is that of import.h which belongs to the trunk.
+// Publishes a safetensors file. Its metadata says that the naming is Keras' and, where the first tensor is of
+// ResNet50's first layer, which preprocessing (import.h) belongs to the trunk: imported again, it is told from the
+// other variant's.
 enum status export_safetensors(const char *path, const struct export_tensor *tensors, size_t count,
                                const char *preprocessing, struct error *error);
 
