@@ -76,6 +76,8 @@ static enum status toy_work(struct stage *stage, struct error *error)
   }
   if (!strcmp(what, "hang")) {
     fprintf(stderr, "ready\n");
+    while (!stage_interrupted(stage)) usleep(1000);
+    fprintf(stderr, "hangs all the same\n");
     for (;;) usleep(1000);
   }
   return OK;
@@ -181,14 +183,19 @@ static void assert_log(const struct fixture *fixture, int id, const char *column
   assert_string_equal(text, expected);
 }
 
-static void wait_until_ready(struct fixture *fixture)
+static void wait_until_it_says(struct fixture *fixture, const char *text)
 {
   for (int i = 0; i < 5000; i++) {
     slurp(fixture, "err", fixture->err);
-    if (strstr(fixture->err, "ready")) return;
+    if (strstr(fixture->err, text)) return;
     usleep(1000);
   }
-  fail_msg("the stage did not get ready: %s", fixture->err);
+  fail_msg("the stage did not say \"%s\": %s", text, fixture->err);
+}
+
+static void wait_until_ready(struct fixture *fixture)
+{
+  wait_until_it_says(fixture, "ready");
 }
 
 // --- tests ---------------------------------------------------------------------------------------------------------
@@ -306,7 +313,7 @@ static void test_second_signal_ends_at_once(void **state)
   pid_t pid = start(fixture, &toy, ARGUMENTS("--do", "hang"));
   wait_until_ready(fixture);
   kill(pid, SIGINT);
-  usleep(20000);
+  wait_until_it_says(fixture, "hangs all the same"); // two signals that are pending at once would be one
   kill(pid, SIGINT);
   assert_int_equal(finish(fixture, pid), 130);
   assert_log(fixture, 1, "state", "running");
