@@ -8,7 +8,7 @@ unset border; unset tics; unset grid; unset key
 set lmargin at screen 0.03; set rmargin at screen 0.985
 set tmargin at screen top; set bmargin at screen bottom
 edge = class_count - 0.5
-wide = 0.05 * class_count                       # of a column of totals
+wide = 0.06 * class_count                       # of a column of totals
 low = 0.06 * class_count                         # of a row of totals
 turn = longest_name > 3
 beside = (0.02 + 0.0088 * longest_name) * class_count  # room for names; words outside of the ranges are not drawn

@@ -1,7 +1,7 @@
 # Loss, accuracy and, where it changes, the learning rate over the epochs.
 # The file `curve` has: epoch, train_loss, train_accuracy, val_loss, val_accuracy, lr, best. Numbers: best (0: unknown), epochs,
 # constant_lr, validated.
-lower = constant_lr ? 0.15 : 0.37
+lower = constant_lr ? 0.15 : 0.385
 load 'chart.gp'
 set key at graph 1, graph 1.055 right horizontal maxrows 1 samplen 1.5 textcolor rgb ink font ",8.5"
 set xrange [epochs > 1 ? 1 : 0.5 : epochs > 1 ? epochs : 1.5]
@@ -36,8 +36,7 @@ if (!constant_lr) {
   unset key; unset arrow
   set ytics autofreq format "%g"
   set yrange [0:*]
-  unset xlabel
-  set tmargin at screen 0.24; set bmargin at screen 0.12
+  set tmargin at screen 0.26; set bmargin at screen 0.15
   set lmargin at screen 0.06; set rmargin at screen 0.97
   plot curve using 1:6 @line green
 }

@@ -6,7 +6,7 @@ series = "'scaling infer bf16' 'scaling infer fp32' 'scaling train bf16' 'scalin
 kind(i) = word("'infer bf16' 'infer fp32' 'train bf16' 'train fp32'", i)
 colour(i) = word("0x0072b2 0x56b4e9 0xd55e00 0x009e73", i) + 0
 is(i) = stringcolumn(1) eq word(series, i)
-set tmargin at screen 0.44; set bmargin at screen 0.13
+set tmargin at screen 0.44; set bmargin at screen 0.15
 set yrange [0:*]; set ytics autofreq format "%g"
 
 set label 1 "images/s over threads" at graph 0, graph 1.17 left font ":Bold,10" tc rgb ink

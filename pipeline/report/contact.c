@@ -15,11 +15,13 @@ void contact_begin(struct page *page, struct contact *contact, int count, int co
   if (page->status) return;
   page->status = sheet_init(&contact->sheet, count, columns, cell, page->error);
   // The width of a cell on paper in points; a character of the upper line is about 5.1 wide, of the lower one 2.9.
+  // Of the cell, a text of average characters takes this share: one of wide ones ends before the next.
+  const double share = 0.77;
   double points = 790.0 / contact->sheet.columns;
   double tall = 476.0 / contact->sheet.rows * contact->sheet.step_x / contact->sheet.step_y;
   if (tall < points) points = tall;
-  contact->upper = (size_t)(0.84 * points / 5.1);
-  contact->lower = (size_t)(0.84 * points / 2.9);
+  contact->upper = (size_t)(share * points / 5.1);
+  contact->lower = (size_t)(share * points / 2.9);
 }
 
 void contact_caption(struct contact *contact, int index, enum caption kind, const char *text)
@@ -46,6 +48,11 @@ void contact_end(struct page *page, struct contact *contact)
   }
   page_file_close(page, file);
   sheet_release(&contact->sheet);
+}
+
+void contact_unread(struct page *page, int count)
+{
+  if (count) page_words(page, GREY, 0.03, 0.07, "%d source images could not be read: grey.", count);
 }
 
 bool contact_read(struct db *db, struct decoder *decoder, int64_t image, struct image *picture)

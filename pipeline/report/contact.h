@@ -25,6 +25,9 @@ void contact_begin(struct page *page, struct contact *contact, int count, int co
 void contact_caption(struct contact *contact, int index, enum caption kind, const char *text);
 void contact_end(struct page *page, struct contact *contact);
 
+// Says below the sheet that so many of its images are grey; nothing of none.
+void contact_unread(struct page *page, int count);
+
 // Reads a source image as the dataset has it. Anything that goes wrong is the picture's, not the report's.
 bool contact_read(struct db *db, struct decoder *decoder, int64_t image, struct image *picture);
 

@@ -46,8 +46,15 @@ void page_file_close(struct page *page, FILE *file)
   if (!page->status) page->status = status;
 }
 
-void page_begin(struct page *page, int number, const char *title)
+void page_begin(struct page *page, int number, const char *format, ...)
 {
+  enum { TITLE_CHARACTERS = 58 };
+  char text[1024], title[4 * TITLE_CHARACTERS + 1];
+  va_list arguments;
+  va_start(arguments, format);
+  vsnprintf(text, sizeof text, format, arguments);
+  va_end(arguments);
+  text_clip(title, sizeof title, text, TITLE_CHARACTERS, 1);
   page->number = number;
   page->footers = 0;
   page->words = page_file(page, "words");

@@ -22,8 +22,8 @@ struct page {
 };
 
 // Pages are numbered from 1. `script` is the main script, to which page_begin, page_number, page_file and page_draw
-// append.
-void page_begin(struct page *page, int number, const char *title);
+// append. A title that is too long for the page loses its middle.
+void page_begin(struct page *page, int number, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 // Words whose left (of a ..NUMBER: right) end is at x and whose middle is at y, in shares of the page from its
 // lower left corner. The text may hold anything.

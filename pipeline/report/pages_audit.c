@@ -60,10 +60,8 @@ static int draw(struct page *page, const struct samples *samples, enum caption k
 
 static enum status finish(struct page *page, const struct samples *samples, enum caption kind, const char *what)
 {
-  char missing[96] = "";
-  int unread = draw(page, samples, kind);
-  if (unread) snprintf(missing, sizeof missing, " %d source images could not be read: grey.", unread);
-  page_words(page, SUBTITLE, 0.03, 0.91, "%s%s", what, missing);
+  contact_unread(page, draw(page, samples, kind));
+  page_words(page, GREY, 0.03, 0.91, "%s", what);
   return page_draw(page, "sheet.gp", NULL);
 }
 
@@ -140,7 +138,7 @@ static void find_doubts(struct page *page, const struct report *report, struct s
   while (samples->count < samples->limit && page_next(page, query)) {
     struct sample *sample = next_sample(samples, query_integer(query, 0));
     snprintf(sample->upper, sizeof sample->upper, "%.60s → %.60s", query_text(query, 1), query_text(query, 2));
-    snprintf(sample->lower, sizeof sample->lower, "%.0f %% against %.0f %%, %s  %s", 100 * query_real(query, 3),
+    snprintf(sample->lower, sizeof sample->lower, "%.0f : %.0f %%, %s  %s", 100 * query_real(query, 3),
              100 * query_real(query, 4), query_text(query, 5), query_text(query, 6));
   }
   query_close(query);
@@ -159,15 +157,14 @@ enum status doubts_page(struct page *page, int number, const struct report *repo
 {
   struct samples samples = {.list = NULL};
   char what[SUMMARY_LIMIT];
-  page_begin(page, number, "Labels in doubt");
+  page_begin(page, number, "Labels in doubt (confident learning)");
   if (!page->status) page->status = samples_init(&samples, report, page->error);
   int64_t count = count_doubts(page, report);
   if (!page->status) find_doubts(page, report, &samples);
-  snprintf(
-      what, sizeof what,
-      "%lld images of val and test that the network, not trained on them, takes for another class with at least the "
-      "mean confidence of that class (confident learning).",
-      (long long)count);
+  snprintf(what, sizeof what,
+           "%lld images of val and test that the network takes for another class, as surely as that class's own on "
+           "average; percent: of that class : of the label",
+           (long long)count);
   enum status status = !samples.count ? page_say(page, "%s", what) : finish(page, &samples, CAPTION_MISTAKE, what);
   free(samples.list);
   return status;

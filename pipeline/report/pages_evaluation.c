@@ -89,15 +89,15 @@ static void outside_words(struct page *page, const struct report *report, const 
 enum status confusion_page(struct page *page, int number, const struct report *report, const char *part,
                            bool normalised)
 {
+  enum { RUN_CHARACTERS = 50 };
   struct cells cells = {.most_right = 1, .most_wrong = 1};
-  char title[128];
-  snprintf(title, sizeof title, "Confusion matrix, %s%s", part, normalised ? ", percent of each label" : "");
-  page_begin(page, number, title);
+  char run[4 * RUN_CHARACTERS + 1];
+  page_begin(page, number, "Confusion matrix, %s%s", part, normalised ? ", percent of each label" : "");
   cells_file(page, report, part, &cells);
   classes_file(page, report, part);
-  page_words(page, SUBTITLE, 0.03, 0.91, "Run %s: %lld of %lld images right (%.2f %%). %s", report->run.name,
-             (long long)cells.right, (long long)cells.images,
-             cells.images ? 100.0 * (double)cells.right / (double)cells.images : 0,
+  text_clip(run, sizeof run, report->run.name, RUN_CHARACTERS, 1);
+  page_words(page, SUBTITLE, 0.03, 0.91, "Run %s: %lld of %lld images right (%.2f %%). %s", run, (long long)cells.right,
+             (long long)cells.images, cells.images ? 100.0 * (double)cells.right / (double)cells.images : 0,
              normalised ? "Each row adds up to 100." : "Blue: right; orange: mistaken.");
   outside_words(page, report, part);
   page_number(page, "most_right", (double)cells.most_right);
@@ -108,9 +108,7 @@ enum status confusion_page(struct page *page, int number, const struct report *r
 
 enum status classes_page(struct page *page, int number, const struct report *report, const char *part)
 {
-  char title[128];
-  snprintf(title, sizeof title, "Precision, recall and F1 of each class, %s", part);
-  page_begin(page, number, title);
+  page_begin(page, number, "Precision, recall and F1 of each class, %s", part);
   page_words(page, SUBTITLE, 0.03, 0.91, "Whiskers: 95 %% Wilson intervals");
   classes_file(page, report, part);
   return page_draw(page, "classes.gp", NULL);
@@ -120,9 +118,7 @@ enum status pairs_page(struct page *page, int number, const struct report *repor
 {
   static const char sql[] =
       "SELECT label, predicted, images, share FROM worst_pairs WHERE run = ?1 AND part = ?2 LIMIT 25";
-  char title[128];
-  snprintf(title, sizeof title, "Most confused pairs, %s", part);
-  page_begin(page, number, title);
+  page_begin(page, number, "Most confused pairs, %s", part);
   FILE *file = page_file(page, "bars");
   struct query *query = page_query(page, sql, report->run.name, part);
   double y = 0.865, most = 0;

@@ -83,10 +83,8 @@ static int draw_mistakes(struct page *page, const struct report *report, const s
 
 enum status mistakes_page(struct page *page, int number, const struct report *report, const char *part)
 {
-  char title[128];
   void *memory = NULL;
-  snprintf(title, sizeof title, "Wrong images, %s", part);
-  page_begin(page, number, title);
+  page_begin(page, number, "Wrong images, %s", part);
   if (!page->status)
     page->status =
         mem_zeroed(&memory, (size_t)report->samples, sizeof(struct mistake), "the report's mistakes", page->error);
@@ -95,10 +93,9 @@ enum status mistakes_page(struct page *page, int number, const struct report *re
   if (!count) return free(mistakes), page_say(page, "No image of this part is misclassified.");
   int unread = draw_mistakes(page, report, mistakes, count);
   free(mistakes);
-  char missing[96] = "";
-  if (unread) snprintf(missing, sizeof missing, " %d source images could not be read: grey.", unread);
   page_words(page, SUBTITLE, 0.03, 0.91,
-             "Label → prediction and its confidence, the surest mistake of each label first.%s", missing);
+             "Label → prediction and its confidence, the surest mistake of each label first.");
+  contact_unread(page, unread);
   return page_draw(page, "sheet.gp", NULL);
 }
 
@@ -191,7 +188,8 @@ enum status training_page(struct page *page, int number, const struct report *re
   int side = loader_size(loader);
   loader_close(loader);
   if (!count) return page_say(page, "The training part has no images.");
-  page_words(page, SUBTITLE, 0.03, 0.91, "%d of %zu as epoch%s saw them, %d x %d, %s", count, images,
-             varies ? "s 1 to 10" : " 1", side, side, how(config));
+  page_words(page, SUBTITLE, 0.03, 0.91, "%d of %zu as epoch%s saw them, %d x %d, %s%s", count, images,
+             varies ? "s 1 to 10" : " 1", side, side, how(config),
+             options.mixup > 0 ? "; each mixed with another" : "");
   return page_draw(page, "sheet.gp", NULL);
 }

@@ -116,7 +116,7 @@ static bool summary_parts(struct page *page, const struct report *report, double
       page_words(page, GREY, 0.62, y, "and more: the query is below");
       break;
     }
-    text_clip(part, sizeof part, query_text(query, 0), 22, 1);
+    text_clip(part, sizeof part, query_text(query, 0), 19, 1);
     page_words(page, BODY, 0.62, y, "%s", part);
     page_words(page, NUMBER, heads[0].x, y, "%lld", (long long)query_integer(query, 1));
     page_words(page, NUMBER, heads[1].x, y, "%.1f %%", 100 * query_real(query, 2));
@@ -228,9 +228,7 @@ static void summary_settings(struct page *page, const struct config *config, dou
 
 enum status summary_page(struct page *page, int number, const struct report *report, const struct config *config)
 {
-  char title[RUN_NAME_LIMIT + 8];
-  snprintf(title, sizeof title, "Run %s", report->run.name);
-  page_begin(page, number, title);
+  page_begin(page, number, "Run %s", report->run.name);
   double y = summary_items(page, report, 0.88);
   summary_figures(page, report, 0.87);
   if (!summary_parts(page, report, 0.74)) summary_metrics(page, report, 0.74);

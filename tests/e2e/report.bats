@@ -25,6 +25,7 @@ pages() { pdfinfo "$1" | awk '/^Pages:/ { print $2 }'; }
   [ "$(pages "$work/runs/cnn/confusion_matrix.pdf")" -eq 1 ]
   [ "$(ls -A "$work/runs/cnn" | tr '\n' ' ')" = "confusion_matrix.pdf confusion_matrix.png report.pdf results.png " ]
   [ "$(head -c 4 "$work/runs/cnn/confusion_matrix.png" | tail -c 3)" = PNG ]
+  pdftotext "$work/runs/cnn/report.pdf" - | grep -q "percent: of that class : of the label$" # not cut off by the page's edge
 }
 
 # The queries below page $1, a line each.

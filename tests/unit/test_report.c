@@ -111,7 +111,7 @@ static void test_page_shows_the_query_that_it_ran(void **state)
   assert_int_equal(drawing_open(&drawing, folder, &error), OK);
   struct page page = {.drawing = &drawing, .db = db, .error = &error};
   assert_int_equal(drawing_file(&page.script, &drawing, "main.gp", &error), OK);
-  page_begin(&page, 7, "A title");
+  page_begin(&page, 7, "Wrong images, outside:%s", "a/dataset/whose/name/does/not/fit/in/the/title/of/a/page");
   assert_int_equal(page_table(&page, "rows", "SELECT ?1, ?2, NULL", "it's", "val"), 1);
   assert_int_equal(page_draw(&page, NULL, NULL), OK);
   assert_int_equal(drawing_file_close(page.script, "main.gp", &error), OK);
@@ -122,6 +122,8 @@ static void test_page_shows_the_query_that_it_ran(void **state)
   assert_int_equal(path_join(path, drawing.folder, "p07-words.txt", &error), OK);
   assert_int_equal(file_read(&bytes, &size, path, 4096, &error), OK);
   assert_non_null(memmem(bytes, size, "SELECT 'it''s', 'val', NULL;\n", 29));
+  const char *title = "\tWrong images, outside:a/datas…t/fit/in/the/title/of/a/page\n"; // 58 characters
+  assert_non_null(memmem(bytes, size, title, strlen(title)));
   free(bytes);
   assert_int_equal(path_join(path, drawing.folder, "p07-rows.txt", &error), OK);
   assert_int_equal(file_read(&bytes, &size, path, 4096, &error), OK);
