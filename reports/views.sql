@@ -263,7 +263,7 @@ WITH
                                        other.epochs_planned = judged.epochs_planned DESC, other.seed = judged.seed DESC,
                                        other.finished_at DESC, other.id DESC) AS place
     FROM judged
-    JOIN judged AS other ON other.model = judged.model AND other.datasets = judged.datasets AND other.content = judged.content
+    JOIN judged AS other ON other.model = judged.model AND other.datasets = judged.datasets AND other.content IS judged.content
                          AND (other.state = 'done' OR other.id = judged.id)),
   counted AS (
     SELECT *, (SELECT count(*) FROM split_image WHERE split_image.split = ranked.split AND part = 'val' AND train_distance <= bits)
