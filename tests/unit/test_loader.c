@@ -369,14 +369,14 @@ static void test_an_earlier_set_is_what_was_asked_for(void **state)
                                         "width = 1000",      "channels = 4", "dtype = 'BF16'"};
   struct db *db = open_db();
   struct tensor_set set = {.kind = "resized", .dataset = 1, .height = SIDE, .width = SIDE, .channels = 3};
-  must(tensor_set_begin(db, &set, "eeeeeeeeeeeeeeee", "{}", error));
+  must(tensor_set_begin(db, &set, "ffffffffffffffff", "{}", error));
   for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
     char sql[128], name[32];
     struct error why = {0};
     struct tensor_set again = {.kind = "resized", .dataset = 1, .height = SIDE, .width = SIDE, .channels = 3};
     snprintf(sql, sizeof sql, "UPDATE tensor_set SET %s WHERE id = %d", changes[i], (int)set.id);
     must(db_run(db, error, sql, ""));
-    assert_int_equal(tensor_set_begin(db, &again, "eeeeeeeeeeeeeeee", "{}", &why), BAD_DATA);
+    assert_int_equal(tensor_set_begin(db, &again, "ffffffffffffffff", "{}", &why), BAD_DATA);
     assert_int_equal(again.height, SIDE);
     snprintf(name, sizeof name, "tensor set %d is ", (int)set.id);
     if (!strstr(why.text, name) || !strstr(why.text, "manifest.db")) fail_msg("%s: %s", changes[i], why.text);
@@ -385,7 +385,7 @@ static void test_an_earlier_set_is_what_was_asked_for(void **state)
                 " WHERE id = ?",
                 "i", set.id));
   }
-  must(tensor_set_begin(db, &set, "eeeeeeeeeeeeeeee", "{}", error));
+  must(tensor_set_begin(db, &set, "ffffffffffffffff", "{}", error));
   db_close(db);
 }
 
