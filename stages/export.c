@@ -9,6 +9,7 @@
 #include "core/files.h"
 #include "core/mem.h"
 #include "keys/keys.h"
+#include "keys/settings.h"
 #include "stage/stage.h"
 #include "store/runs.h"
 #include "store/tensorfile.h"

@@ -5,12 +5,6 @@
 #include "keys/parts.h"
 #include "keys/settings.h"
 
-bool features_used(const struct config *config)
-{
-  return strcmp(config_text(config, "model.trainable"), "all") != 0 &&
-         strcmp(config_text(config, "augment.mode"), "online") != 0 && config_real(config, "train.mixup") == 0;
-}
-
 // What the frozen part starts from.
 static enum status add_start(struct stage_key *key, struct db *db, const struct config *config, struct error *error)
 {

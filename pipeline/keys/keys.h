@@ -115,13 +115,11 @@ enum status augmented_wanted(struct tensor_sets *out, struct db *db, const struc
 // The resized images of one dataset.
 enum status resized_of(struct tensor_set *out, const struct dataset_found *dataset, struct db *db,
                        const struct config *config, struct error *error);
-// Whether training reads features instead of images: a part of the model is frozen, and an image is the same in every
-// epoch.
-bool features_used(const struct config *config);
 enum status features_wanted(struct tensor_sets *out, bool augmented, struct db *db, const struct config *config,
                             struct error *error);
 // The weights to start from: what model.weights came to or, where a trunk is frozen, that of the run that model.start
-// names; out->id is 0 where they are drawn.
+// names; out->id is 0 where they are drawn. BAD_USAGE where the two do not go together, or the start does not tell its
+// trunk.
 enum { WEIGHTS_WANTED_LIMIT = 2048 }; // of model.weights as text
 enum { WEIGHTS_MODEL_LIMIT = 64 };
 void weights_model(const struct config *config, char out[WEIGHTS_MODEL_LIMIT]); // "resnet50", "resnet50 v1.5"

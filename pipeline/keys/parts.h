@@ -17,9 +17,8 @@ enum status key_add_resized(struct stage_key *key, struct db *db, const struct c
 enum status key_add_weights(struct stage_key *key, bool *drawn, struct db *db, const struct config *config,
                             struct error *error);
 
-// A frozen trunk and model.start: the trunk of the run that it names takes the place of `weights`, what model.weights
-// came to (id 0: none). BAD_USAGE where the two do not go together, or the start does not tell its trunk.
-enum status start_trunk(struct weights_row *weights, struct db *db, const struct config *config, struct error *error);
+// What the list of model.weights came to; out->id is 0 for none.
+enum status weights_listed(struct weights_row *out, struct db *db, const struct config *config, struct error *error);
 
 // Adds the digest of what model.start names, where it is set.
 enum status key_add_start(struct stage_key *key, struct db *db, const struct config *config, struct error *error);

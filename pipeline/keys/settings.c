@@ -75,6 +75,12 @@ enum net_kernels settings_kernels(const struct config *config)
   return strcmp(name, "onednn") == 0 ? KERNELS_ONEDNN : KERNELS_NATIVE;
 }
 
+bool features_used(const struct config *config)
+{
+  return strcmp(config_text(config, "model.trainable"), "all") != 0 &&
+         strcmp(config_text(config, "augment.mode"), "online") != 0 && config_real(config, "train.mixup") == 0;
+}
+
 bool settings_features_u8(const struct config *config)
 {
   return !strcmp(config_text(config, "features.storage"), "u8");

@@ -21,6 +21,10 @@ enum status settings_precision(const struct config *config, enum net_precision *
 const char *settings_precision_name(enum net_precision precision); // "fp32", "bf16"
 enum net_kernels settings_kernels(const struct config *config);
 
+// Whether training reads features instead of images: a part of the model is frozen, and an image is the same in every
+// epoch.
+bool features_used(const struct config *config);
+
 // Whether features are kept as bytes with scales; else as bf16.
 bool settings_features_u8(const struct config *config);
 

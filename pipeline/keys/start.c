@@ -1,10 +1,12 @@
-// The weights that fine-tuning starts from: another run's best ones, or a checkpoint's.
+// The weights that a run starts from: imported ones; another run's best ones, or a checkpoint's (model.start); or,
+// where a trunk is frozen, the trunk that goes with those.
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "keys/keys.h"
 #include "keys/parts.h"
+#include "keys/settings.h"
 
 static enum status of_file(struct start_found *out, const char *path, struct db *db, struct error *error)
 {
@@ -94,7 +96,9 @@ static enum status take_trunk(struct weights_row *weights, const struct trunk_fo
   return OK;
 }
 
-enum status start_trunk(struct weights_row *weights, struct db *db, const struct config *config, struct error *error)
+// The trunk of the run that model.start names takes the place of `weights`, what model.weights came to.
+static enum status start_trunk(struct weights_row *weights, struct db *db, const struct config *config,
+                               struct error *error)
 {
   struct start_found start;
   struct trunk_found trunk;
@@ -111,6 +115,26 @@ enum status start_trunk(struct weights_row *weights, struct db *db, const struct
   status = run_find(db, NULL, start.run, &run, &found, error);
   if (!status) status = find_trunk(&trunk, db, &run, error);
   return status ? status : take_trunk(weights, &trunk, &run, config, error);
+}
+
+// --- what keys count -------------------------------------------------------------------------------------------------
+
+enum status weights_wanted(struct weights_row *out, struct db *db, const struct config *config, struct error *error)
+{
+  enum status status = weights_listed(out, db, config, error);
+  return status || !features_used(config) ? status : start_trunk(out, db, config, error);
+}
+
+enum status key_add_weights(struct stage_key *key, bool *drawn, struct db *db, const struct config *config,
+                            struct error *error)
+{
+  struct weights_row weights;
+  enum status status = weights_wanted(&weights, db, config, error);
+  *drawn = !status && !weights.id;
+  if (!status && weights.id) status = stage_key_add(key, "initial weights", weights.sha256, error);
+  // Of imported weights nothing that was drawn is left.
+  if (*drawn && config_flag(config, "model.zero_gamma")) status = stage_key_add(key, "model.zero_gamma", "true", error);
+  return status;
 }
 
 enum status key_add_start(struct stage_key *key, struct db *db, const struct config *config, struct error *error)

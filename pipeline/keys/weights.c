@@ -1,4 +1,4 @@
-// The weights that a run starts from.
+// Imported weights, and what model.weights came to.
 #include <stdio.h>
 #include <string.h>
 
@@ -36,9 +36,7 @@ enum status weights_key(struct stage_key **out, const struct config *config, con
   return key_hand_over(out, key, status, error);
 }
 
-// What the list of model.weights came to.
-static enum status weights_listed(struct weights_row *out, struct db *db, const struct config *config,
-                                  struct error *error)
+enum status weights_listed(struct weights_row *out, struct db *db, const struct config *config, struct error *error)
 {
   char wanted[WEIGHTS_WANTED_LIMIT], model[WEIGHTS_MODEL_LIMIT];
   bool found = false;
@@ -49,23 +47,5 @@ static enum status weights_listed(struct weights_row *out, struct db *db, const 
   enum status status = weights_chosen(db, model, wanted, out, &found, error);
   if (!status && !found)
     status = fail(error, BAD_DATA, "model.weights %s is not imported yet: run build/stages/weights first", wanted);
-  return status;
-}
-
-enum status weights_wanted(struct weights_row *out, struct db *db, const struct config *config, struct error *error)
-{
-  enum status status = weights_listed(out, db, config, error);
-  return status || !features_used(config) ? status : start_trunk(out, db, config, error);
-}
-
-enum status key_add_weights(struct stage_key *key, bool *drawn, struct db *db, const struct config *config,
-                            struct error *error)
-{
-  struct weights_row weights;
-  enum status status = weights_wanted(&weights, db, config, error);
-  *drawn = !status && !weights.id;
-  if (!status && weights.id) status = stage_key_add(key, "initial weights", weights.sha256, error);
-  // Of imported weights nothing that was drawn is left.
-  if (*drawn && config_flag(config, "model.zero_gamma")) status = stage_key_add(key, "model.zero_gamma", "true", error);
   return status;
 }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "keys/keys.h"
+#include "keys/settings.h"
 #include "models/weights.h"
 #include "store/calibrations.h"
 #include "training/training.h"
