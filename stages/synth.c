@@ -83,7 +83,7 @@ static enum status replay(struct stage *stage, const struct drawn *drawn, const 
   if (!status) status = publish(path, bytes, size, error);
   if (!status) {
     frame_describe(&frame, text, sizeof text);
-    if (!stage_json(stage)) printf("%s\n", text);
+    printf("%s\n", text);
     compare(stage, drawn, class, index, bytes, size);
   }
   free(bytes);
