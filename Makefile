@@ -269,8 +269,8 @@ proof-kills: all tools
 
 # With sanitizers, in a folder of its own.
 proof-manifest:
-	$(MAKE) SANITIZE=address,undefined all tools
-	BUILD=build-address-undefined tests/proofs/manifest.sh
+	$(MAKE) SANITIZE=address,undefined BUILD=$(BUILD)-address-undefined all tools
+	BUILD=$(BUILD)-address-undefined tests/proofs/manifest.sh
 
 check-resnet50: tools $(HELPER_PROGRAMS)
 	tests/tools/check_resnet50.py --build $(BUILD)
