@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/status.h"
+
 #include <cmocka.h>
 
 #undef fail
@@ -16,6 +18,14 @@
     print_error("ERROR: " __VA_ARGS__);                                                                                \
     print_error("\n");                                                                                                 \
     _fail(__FILE__, __LINE__);                                                                                         \
+  } while (0)
+
+// Fails with the message of a call that may not fail; its last argument is called `error`.
+#define must(call)                                                                                                     \
+  do {                                                                                                                 \
+    struct error must_error = {0};                                                                                     \
+    struct error *error = &must_error;                                                                                 \
+    if ((call) != OK) fail_msg("%s: %s", #call, must_error.text);                                                      \
   } while (0)
 
 #endif

@@ -1,6 +1,4 @@
 // The fast way through plain JPEG files, judged by TurboJPEG: the same pixels to the bit, or no answer.
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -11,9 +9,6 @@
 #include "core/rng.h"
 #include "image/jpeg_baseline.h"
 #include "image/pixels.h"
-
-// after everything that it needs
-#include <cmocka.h>
 
 #include "check.h"
 

@@ -11,13 +11,6 @@
 
 enum { SIDE = 8, ROW = SIDE * SIDE * 3, IMAGES = 7, FILE_ROWS = 3, COPIES = 2 };
 
-#define must(call)                                                                                                     \
-  do {                                                                                                                 \
-    struct error must_error = {0};                                                                                     \
-    struct error *error = &must_error;                                                                                 \
-    if ((call) != OK) fail_msg("%s: %s", #call, must_error.text);                                                      \
-  } while (0)
-
 // The pixels of (image, variant), to be told from all others.
 static void pixels_of(int64_t image, int variant, uint8_t out[ROW])
 {

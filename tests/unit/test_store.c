@@ -6,13 +6,6 @@
 #include "check.h"
 #include "folder.h"
 
-#define must(call)                                                                                                     \
-  do {                                                                                                                 \
-    struct error must_error = {0};                                                                                     \
-    struct error *error = &must_error;                                                                                 \
-    if ((call) != OK) fail_msg("%s: %s", #call, must_error.text);                                                      \
-  } while (0)
-
 static struct db *db;
 
 // --- outside tests ---------------------------------------------------------------------------------------------------

@@ -2,9 +2,6 @@
 #ifndef TESTS_TINY_TRAINING_H
 #define TESTS_TINY_TRAINING_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,16 +10,9 @@
 #include "engine/fit/fit.h"
 #include "models/checkpoint.h"
 
-#include <cmocka.h> // last: it defines fail() as a macro
+#include "check.h"
 
 enum { TINY_SIDE = 6, TINY_CLASSES = 3, TINY_BATCH = 4 };
-
-#define must(call)                                                                                                     \
-  do {                                                                                                                 \
-    struct error must_error = {0};                                                                                     \
-    struct error *error = &must_error;                                                                                 \
-    if ((call) != OK) fail_msg("%s: %s", #call, must_error.text);                                                      \
-  } while (0)
 
 struct tiny {
   struct net *net;
