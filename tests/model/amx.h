@@ -37,6 +37,12 @@ MODEL void model_tile_release(void)
 {
   memset(&model_tiles, 0, sizeof model_tiles);
 }
+MODEL void model_tile_zero(int tile)
+{
+  struct model_tiles *t = &model_tiles;
+  model_must(t->palette == 1 && t->rows[tile] > 0);
+  memset(t->data[tile], 0, sizeof t->data[tile]);
+}
 MODEL void model_tile_loadd(int tile, const void *base, size_t stride)
 {
   struct model_tiles *t = &model_tiles;
@@ -72,11 +78,13 @@ MODEL void model_tile_dpbf16ps(int sum, int left, int right)
     }
 }
 
+#undef _tile_zero
 #undef _tile_loadd
 #undef _tile_stored
 #undef _tile_dpbf16ps
 #define _tile_loadconfig model_tile_loadconfig
 #define _tile_release    model_tile_release
+#define _tile_zero       model_tile_zero
 #define _tile_loadd      model_tile_loadd
 #define _tile_stored     model_tile_stored
 #define _tile_dpbf16ps   model_tile_dpbf16ps

@@ -149,6 +149,18 @@ MODEL __m512i model_inserti64x4(__m512i v, __m256i half, int which)
   r.half[which] = half;
   return r.i;
 }
+MODEL __m512i model_castsi128_si512(__m128i v)
+{
+  union lanes r = {.i = model_set1_epi8(-1)};
+  r.quarter[0] = v;
+  return r.i;
+}
+MODEL __m512i model_inserti32x4(__m512i v, __m128i quarter, int which)
+{
+  union lanes r = {.i = v};
+  r.quarter[which] = quarter;
+  return r.i;
+}
 MODEL __m512i model_load(const void *p)
 {
   union lanes r;
@@ -158,6 +170,11 @@ MODEL __m512i model_load(const void *p)
 MODEL void model_store(void *p, __m512i v)
 {
   memcpy(p, &v, sizeof v);
+}
+MODEL void model_store_aligned(void *p, __m512i v)
+{
+  if ((uintptr_t)p % sizeof v != 0) __builtin_trap();
+  model_store(p, v);
 }
 MODEL __m512 model_load_ps(const void *p)
 {
@@ -179,6 +196,13 @@ MODEL void model_store_some(void *p, uint64_t mask, const void *v, size_t size, 
 MODEL __m512 model_maskz_loadu_ps(__mmask16 mask, const void *p)
 {
   return model_load_some(mask, p, 4, 16).f;
+}
+MODEL __m512i model_mask_loadu_epi32(__m512i v, __mmask16 mask, const void *p)
+{
+  union lanes r = {.i = v}, there = model_load_some(mask, p, 4, 16);
+  for (size_t l = 0; l < 16; l++)
+    if (mask >> l & 1) r.d[l] = there.d[l];
+  return r.i;
 }
 MODEL __m512i model_maskz_loadu_epi16(__mmask32 mask, const void *p)
 {
@@ -214,6 +238,10 @@ MODEL void model_mask_storeu_epi16(void *p, __mmask32 mask, __m512i v)
 MODEL __m512i model_maskz_mov_epi16(__mmask32 mask, __m512i v)
 {
   return model_load_some(mask, &v, 2, 32).i;
+}
+MODEL __m512i model_maskz_mov_epi32(__mmask16 mask, __m512i v)
+{
+  return model_load_some(mask, &v, 4, 16).i;
 }
 MODEL __m512i model_mask_set1_epi16(__m512i v, __mmask32 mask, short x)
 {
@@ -350,7 +378,13 @@ MODEL __m512 model_dpbf16_ps(__m512 sum, __m512bh va, __m512bh vb)
 #define _mm512_setzero_ps      model_zeros_ps
 #define _mm512_castsi256_si512 model_castsi256_si512
 #undef _mm512_inserti64x4
-#define _mm512_inserti64x4                   model_inserti64x4
+#define _mm512_inserti64x4     model_inserti64x4
+#define _mm512_castsi128_si512 model_castsi128_si512
+#undef _mm512_inserti32x4
+#define _mm512_inserti32x4                   model_inserti32x4
+#define _mm512_mask_loadu_epi32              model_mask_loadu_epi32
+#define _mm512_maskz_mov_epi32               model_maskz_mov_epi32
+#define _mm512_store_si512                   model_store_aligned
 #define _mm512_loadu_si512                   model_load
 #define _mm512_storeu_si512                  model_store
 #define _mm512_loadu_ps                      model_load_ps

@@ -116,7 +116,7 @@ struct kernels {
 
   // Backward through y = pool(ReLU(A * kernel + bias)), two rows of 2w pixels at a time, without unpooling: of the four
   // pixels of a window one has a gradient, for each of n <= WINNER_FILTERS filters another. A is [4w, k], k a multiple
-  // of `winner_channels`; the kernel is [k, n].
+  // of `winner_channels` (0: there are no such kernels, because dense products are faster); the kernel is [k, n].
   size_t winner_channels;
   size_t (*winners_packed_bytes)(size_t k, size_t n);
   void (*winners_pack)(size_t k, size_t n, const float *kernel, void *packed); // for winners_product

@@ -321,8 +321,9 @@ enum status native_separable(struct op **out, const struct op_context *context, 
   s->spec = *spec;
   s->height = w->x.h;
   s->width = (size_t)w->x.w, s->channels = (size_t)w->x.c, s->filters = (size_t)spec->filters;
+  const size_t at_once = kernels->winner_channels;
   s->winners =
-      spec->pool && context->training && s->filters <= WINNER_FILTERS && s->channels % kernels->winner_channels == 0;
+      spec->pool && context->training && s->filters <= WINNER_FILTERS && at_once > 0 && s->channels % at_once == 0;
   s->x_row = s->width * s->channels * element;
   s->y_row = s->width * s->filters * element;
   s->op.lane_floats = TAPS * s->channels + (s->channels + 1) * s->filters;
