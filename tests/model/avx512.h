@@ -51,6 +51,8 @@ BINARY(mul_epu32, q, (a.q[l] & 0xffffffff) * (b.q[l] & 0xffffffff))
 BINARY(add_epi8, b, (uint8_t)(a.b[l] + b.b[l]))
 BINARY(max_epi16, sw, a.sw[l] > b.sw[l] ? a.sw[l] : b.sw[l])
 BINARY(permutexvar_epi16, w, b.w[a.w[l] % 32])
+BINARY(permutexvar_epi32, d, b.d[a.d[l] % 16])
+BINARY(add_epi16, w, (uint16_t)(a.w[l] + b.w[l]))
 BINARY(shuffle_epi8, b, b.b[l] & 0x80 ? 0 : a.b[l / 16 * 16 + b.b[l] % 16])
 // Of each 16 bytes the lower or the upper half, elements of a and b in turns.
 #define UNPACK(name, member, from) BINARY(name, member, (l % 2 ? b : a).member[UNPACKED(a.member[0], from)])
@@ -63,6 +65,7 @@ UNPACK(unpackhi_epi32, d, 1)
 UNPACK(unpacklo_epi64, q, 0)
 UNPACK(unpackhi_epi64, q, 1)
 COMPARE(cmpgt_epi16_mask, sw, __mmask32, a.sw[l] > b.sw[l])
+COMPARE(cmplt_epu16_mask, w, __mmask32, a.w[l] < b.w[l])
 COMPARE(cmpeq_epi8_mask, b, __mmask64, a.b[l] == b.b[l])
 COMPARE(test_epi16_mask, w, __mmask32, (a.w[l] & b.w[l]) != 0)
 
@@ -71,6 +74,12 @@ MODEL __m512i model_permutex2var_epi16(__m512i va, __m512i order, __m512i vb)
   union lanes a = {.i = va}, at = {.i = order}, b = {.i = vb}, r;
   for (int l = 0; l < 32; l++) r.w[l] = (at.w[l] & 32 ? b : a).w[at.w[l] % 32];
   return r.i;
+}
+MODEL __m512 model_permutex2var_ps(__m512 va, __m512i order, __m512 vb)
+{
+  union lanes a = {.f = va}, at = {.i = order}, b = {.f = vb}, r;
+  for (int l = 0; l < 16; l++) r.s[l] = (at.d[l] & 16 ? b : a).s[at.d[l] % 16];
+  return r.f;
 }
 MODEL __m512i model_shuffle_i32x4(__m512i va, __m512i vb, int control)
 {
@@ -121,6 +130,12 @@ MODEL __m512i model_set_epi16(const short from_the_highest[32])
 {
   union lanes r;
   for (int l = 0; l < 32; l++) r.sw[l] = from_the_highest[31 - l];
+  return r.i;
+}
+MODEL __m512i model_set_epi32(const int from_the_highest[16])
+{
+  union lanes r;
+  for (int l = 0; l < 16; l++) r.d[l] = (uint32_t)from_the_highest[15 - l];
   return r.i;
 }
 MODEL __m512i model_broadcast_i32x4(__m128i v)
@@ -216,6 +231,10 @@ MODEL __m256i model_256_maskz_loadu_epi16(__mmask16 mask, const void *p)
 {
   return model_load_some(mask, p, 2, 16).half[0];
 }
+MODEL __m256i model_256_maskz_loadu_epi8(__mmask32 mask, const void *p)
+{
+  return model_load_some(mask, p, 1, 32).half[0];
+}
 MODEL __m128i model_128_maskz_loadu_epi8(__mmask16 mask, const void *p)
 {
   return model_load_some(mask, p, 1, 16).quarter[0];
@@ -261,6 +280,14 @@ MODEL __mmask16 model_128_cmpeq_epi8_mask(__m128i a, __m128i b)
 {
   return (__mmask16)_mm_movemask_epi8(_mm_cmpeq_epi8(a, b));
 }
+MODEL __mmask32 model_256_cmpeq_epi8_mask(__m256i a, __m256i b)
+{
+  return (__mmask32)_mm256_movemask_epi8(_mm256_cmpeq_epi8(a, b));
+}
+MODEL __mmask32 model_256_movepi8_mask(__m256i v)
+{
+  return (__mmask32)_mm256_movemask_epi8(v);
+}
 
 // --- numbers ---------------------------------------------------------------------------------------------------------
 
@@ -276,6 +303,13 @@ MODEL __m512i model_cvtepu8_epi32(__m128i v)
   union lanes a, r;
   a.quarter[0] = v;
   for (int l = 0; l < 16; l++) r.d[l] = a.b[l];
+  return r.i;
+}
+MODEL __m512i model_cvtepi8_epi32(__m128i v)
+{
+  union lanes a, r;
+  a.quarter[0] = v;
+  for (int l = 0; l < 16; l++) r.d[l] = (uint32_t)(int8_t)a.b[l];
   return r.i;
 }
 MODEL __m128i model_cvtepi32_epi8(__m512i v)
@@ -353,6 +387,8 @@ MODEL __m512 model_dpbf16_ps(__m512 sum, __m512bh va, __m512bh vb)
 #define _mm512_add_epi8           model_add_epi8
 #define _mm512_max_epi16          model_max_epi16
 #define _mm512_permutexvar_epi16  model_permutexvar_epi16
+#define _mm512_permutexvar_epi32  model_permutexvar_epi32
+#define _mm512_add_epi16          model_add_epi16
 #define _mm512_shuffle_epi8       model_shuffle_epi8
 #define _mm512_unpacklo_epi16     model_unpacklo_epi16
 #define _mm512_unpackhi_epi16     model_unpackhi_epi16
@@ -361,9 +397,11 @@ MODEL __m512 model_dpbf16_ps(__m512 sum, __m512bh va, __m512bh vb)
 #define _mm512_unpacklo_epi64     model_unpacklo_epi64
 #define _mm512_unpackhi_epi64     model_unpackhi_epi64
 #define _mm512_cmpgt_epi16_mask   model_cmpgt_epi16_mask
+#define _mm512_cmplt_epu16_mask   model_cmplt_epu16_mask
 #define _mm512_cmpeq_epi8_mask    model_cmpeq_epi8_mask
 #define _mm512_test_epi16_mask    model_test_epi16_mask
 #define _mm512_permutex2var_epi16 model_permutex2var_epi16
+#define _mm512_permutex2var_ps    model_permutex2var_ps
 #undef _mm512_shuffle_i32x4
 #define _mm512_shuffle_i32x4   model_shuffle_i32x4
 #define _mm512_slli_epi32      model_slli_epi32
@@ -373,6 +411,7 @@ MODEL __m512 model_dpbf16_ps(__m512 sum, __m512bh va, __m512bh vb)
 #define _mm512_set1_epi32      model_set1_epi32
 #define _mm512_set1_epi64      model_set1_epi64
 #define _mm512_set_epi16(...)  model_set_epi16((short[32]){__VA_ARGS__})
+#define _mm512_set_epi32(...)  model_set_epi32((int[16]){__VA_ARGS__})
 #define _mm512_broadcast_i32x4 model_broadcast_i32x4
 #define _mm512_setzero_si512   model_zeros
 #define _mm512_setzero_ps      model_zeros_ps
@@ -393,6 +432,7 @@ MODEL __m512 model_dpbf16_ps(__m512 sum, __m512bh va, __m512bh vb)
 #define _mm512_maskz_loadu_epi16             model_maskz_loadu_epi16
 #define _mm512_maskz_loadu_epi8              model_maskz_loadu_epi8
 #define _mm256_maskz_loadu_epi16             model_256_maskz_loadu_epi16
+#define _mm256_maskz_loadu_epi8              model_256_maskz_loadu_epi8
 #define _mm_maskz_loadu_epi8                 model_128_maskz_loadu_epi8
 #define _mm512_mask_storeu_ps                model_mask_storeu_ps
 #define _mm512_mask_storeu_epi32             model_mask_storeu_epi32
@@ -403,8 +443,11 @@ MODEL __m512 model_dpbf16_ps(__m512 sum, __m512bh va, __m512bh vb)
 #define _mm512_maskz_compress_epi16(mask, v) model_compress(mask, v, 2, 32)
 #define _mm512_maskz_compress_epi32(mask, v) model_compress(mask, v, 4, 16)
 #define _mm_cmpeq_epi8_mask                  model_128_cmpeq_epi8_mask
+#define _mm256_cmpeq_epi8_mask               model_256_cmpeq_epi8_mask
+#define _mm256_movepi8_mask                  model_256_movepi8_mask
 #define _mm512_cvtepu16_epi32                model_cvtepu16_epi32
 #define _mm512_cvtepu8_epi32                 model_cvtepu8_epi32
+#define _mm512_cvtepi8_epi32                 model_cvtepi8_epi32
 #define _mm512_cvtepi32_epi8                 model_cvtepi32_epi8
 #define _mm512_cvtepi16_epi8                 model_cvtepi16_epi8
 #define _mm512_max_ps                        model_max_ps
