@@ -5,7 +5,7 @@
 //   avx2          fp32  32-byte vectors with FMA
 //   avx512        fp32  64-byte vectors
 //   avx512_bf16   bf16  activations and factors in bf16, sums in fp32 (VDPBF16PS)
-//   avx512_amx    bf16  the same, with some products on tiles (TDPBF16PS)
+//   avx512_amx    bf16  the same, with some products on tiles (TDPBF16PS) and depthwise convolutions by floats
 //
 // Elements are float or bf16 as `dtype` says; strides count elements. All kernels are single threaded: parallelism is
 // over images. Sums run in an order that depends on the shapes alone.
