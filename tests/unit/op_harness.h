@@ -19,7 +19,7 @@
 
 enum trial_kind {
   TRIAL_CONV,
-  TRIAL_FUSED, // a convolution with a batch norm folded in, added to what y holds; forward alone
+  TRIAL_FUSED, // a convolution with a batch norm folded in, with `sum` added to what y holds; forward alone
   TRIAL_DEPTHWISE,
   TRIAL_POOL,
   TRIAL_ADD,
@@ -115,7 +115,8 @@ static inline enum status rig_make(struct rig *rig, const struct ops *ops, struc
     rig->parameters = 6;
     rig->counts[0] = taps * (size_t)t->x.c * channels;
     for (int p = 1; p < 6; p++) rig->counts[p] = channels;
-    spec.norm = spec.sum = true;
+    spec.norm = true;
+    spec.sum = t->sum;
     spec.epsilon = 1e-3f;
     context.training = spec.input_gradient = false;
     return ops->conv(&rig->op, &context, &spec, error);

@@ -475,6 +475,28 @@ static void check_elements(const struct kernels *kernels, struct rng *rng)
   map_free(&a), map_free(&b), map_free(&out);
 }
 
+static void check_add_f32(const struct kernels *kernels, struct rng *rng)
+{
+  size_t m = 1 + rng_below(rng, 5), n = 1 + rng_below(rng, 100), stride = n + rng_below(rng, 20);
+  const bool relu = rng_below(rng, 2);
+  struct map before = map_new(kernels->dtype, m * stride, rng), sums = map_new(DTYPE_F32, m * n, rng);
+  struct map after = map_new(kernels->dtype, m * stride, NULL);
+  const size_t row = rng_below(rng, (uint32_t)m), column = rng_below(rng, (uint32_t)n);
+  sums.floats[row * n + column] = NAN; // it must come through a ReLU
+  memcpy(after.elements, before.elements, m * stride * dtype_size(kernels->dtype));
+  kernels->add_f32(m, n, sums.floats, relu, after.elements, stride);
+  for (size_t i = 0; i < m; i++)
+    for (size_t j = 0; j < stride; j++) {
+      const float expected = before.floats[i * stride + j] + (j < n ? sums.floats[i * n + j] : 0);
+      const float actual = map_at(&after, i * stride + j);
+      if (i == row && j == column)
+        assert_true(isnan(actual));
+      else
+        assert_true(actual == rounded(kernels->dtype, j < n && relu && expected < 0 ? 0 : expected));
+    }
+  map_free(&before), map_free(&sums), map_free(&after);
+}
+
 static void check_dropout_mask(const struct kernels *kernels, struct rng *rng)
 {
   size_t n = 1 + rng_below(rng, 400);
@@ -551,6 +573,11 @@ static void test_elements(void **state)
   (void)state, for_each_table(check_elements);
 }
 
+static void test_add_f32(void **state)
+{
+  (void)state, for_each_table(check_add_f32);
+}
+
 static void test_dropout_mask(void **state)
 {
   (void)state, for_each_table(check_dropout_mask);
@@ -574,6 +601,7 @@ int main(void)
       cmocka_unit_test(test_winners),      cmocka_unit_test(test_selection),
       cmocka_unit_test(test_packing),      cmocka_unit_test(test_adam),
       cmocka_unit_test(test_conv_weights), cmocka_unit_test(test_weights_gradient),
+      cmocka_unit_test(test_add_f32),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

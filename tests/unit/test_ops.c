@@ -1,5 +1,6 @@
 // Every op of the fast tables against the reference, on shapes that are multiples of nothing.
 #include "engine/net/net.h"
+#include "engine/ops/native.h"
 #include "op_harness.h"
 
 // |a - b| / |b| over all elements (Euclidean), and the largest difference by the largest value.
@@ -103,12 +104,96 @@ static void padded_and_fused_conv_agree(void **state)
       {.x = {20, 22, 3}, .channels = 16, .size = 7, .stride = 2, .pad = 3, .no_dx = true},
       {.x = {9, 8, 16}, .channels = 32, .size = 3, .stride = 1, .pad = 1, .relu = true},
       {.x = {9, 8, 16}, .channels = 32, .size = 1, .stride = 1, .pad = 1},
-      {.kind = TRIAL_FUSED, .x = {20, 22, 3}, .channels = 16, .size = 7, .stride = 2, .pad = 3, .relu = true},
-      {.kind = TRIAL_FUSED, .x = {9, 8, 16}, .channels = 64, .size = 1, .stride = 1, .relu = true},
-      {.kind = TRIAL_FUSED, .x = {9, 8, 16}, .channels = 32, .size = 1, .stride = 2},
-      {.kind = TRIAL_FUSED, .x = {7, 7, 32}, .channels = 33, .size = 3, .stride = 1, .padding = PAD_SAME, .relu = true},
+      {.kind = TRIAL_FUSED,
+       .sum = true,
+       .x = {20, 22, 3},
+       .channels = 16,
+       .size = 7,
+       .stride = 2,
+       .pad = 3,
+       .relu = true},
+      {.kind = TRIAL_FUSED, .sum = true, .x = {9, 8, 16}, .channels = 64, .size = 1, .stride = 1, .relu = true},
+      {.kind = TRIAL_FUSED, .sum = true, .x = {9, 8, 16}, .channels = 32, .size = 1, .stride = 2},
+      {.kind = TRIAL_FUSED,
+       .sum = true,
+       .x = {7, 7, 32},
+       .channels = 33,
+       .size = 3,
+       .stride = 1,
+       .padding = PAD_SAME,
+       .relu = true},
   };
   compare_all(trials, sizeof trials / sizeof *trials);
+}
+
+// The table whose products run on tiles; NULL: this CPU has none.
+static const struct kernels *tiled_kernels(void)
+{
+  const struct kernels *tables[8];
+  for (size_t t = kernels_available(tables, 8); t-- > 0;)
+    if (tables[t]->tiles) return tables[t];
+  return NULL;
+}
+
+static enum status tiled_conv(struct op **out, const struct op_context *context, const struct conv_spec *spec,
+                              struct error *error)
+{
+  assert_true(native_frozen_conv_covers(tiled_kernels(), context, spec));
+  return native_frozen_conv(out, tiled_kernels(), spec, error);
+}
+
+static void frozen_conv_agrees_on_tiles(void **state)
+{
+  (void)state;
+  static const struct ops tiles = {.name = "tiles", .conv = tiled_conv};
+  // 1x1, 3x3 and strides; one block of rows, several, and fewer rows than tiles have; one group of columns, several.
+  static const struct trial trials[] = {
+      {.x = {8, 8, 64}, .channels = 32, .size = 1, .stride = 1, .relu = true},
+      {.x = {33, 17, 224}, .channels = 256, .size = 1, .stride = 1},
+      {.x = {13, 11, 32}, .channels = 288, .size = 1, .stride = 1, .relu = true, .sum = true},
+      {.x = {7, 7, 64}, .channels = 128, .size = 1, .stride = 1, .sum = true},
+      {.x = {3, 2, 32}, .channels = 64, .size = 1, .stride = 1, .sum = true},
+      {.x = {9, 8, 32}, .channels = 32, .size = 1, .stride = 1, .pad = 1, .relu = true},
+      {.x = {29, 31, 32}, .channels = 64, .size = 1, .stride = 2, .relu = true},
+      {.x = {28, 28, 64}, .channels = 160, .size = 1, .stride = 2, .sum = true},
+      {.x = {7, 7, 64}, .channels = 96, .size = 3, .stride = 1, .padding = PAD_SAME, .relu = true},
+      {.x = {28, 27, 128}, .channels = 128, .size = 3, .stride = 1, .padding = PAD_SAME},
+      {.x = {15, 12, 32}, .channels = 160, .size = 3, .stride = 1, .pad = 1, .relu = true, .sum = true},
+      {.x = {9, 8, 32}, .channels = 32, .size = 3, .stride = 1, .padding = PAD_VALID},
+      {.x = {9, 8, 32}, .channels = 32, .size = 2, .stride = 1, .padding = PAD_SAME},
+      {.x = {15, 14, 32}, .channels = 64, .size = 3, .stride = 2, .pad = 1, .relu = true},
+      {.x = {14, 15, 32}, .channels = 64, .size = 3, .stride = 2, .padding = PAD_SAME, .sum = true},
+      {.x = {2, 2, 32}, .channels = 32, .size = 3, .stride = 2, .padding = PAD_SAME},
+  };
+  if (!tiled_kernels()) skip();
+  for (size_t i = 0; i < sizeof trials / sizeof *trials; i++) {
+    struct trial trial = trials[i];
+    trial.kind = TRIAL_FUSED;
+    trial.dtype = DTYPE_BF16;
+    compare(&tiles, &trial, i);
+  }
+}
+
+// What trains, what has no batch norm to fold in, and what tiles do not fit.
+static void tiles_leave_the_rest(void **state)
+{
+  (void)state;
+  const struct kernels *kernels = tiled_kernels();
+  if (!kernels) skip();
+  struct op_context context = {.dtype = DTYPE_BF16, .threads = 1, .batch = 1};
+  struct conv_spec spec = {.norm = true}, other;
+  assert_true(window_fit(&spec.window, (struct shape){9, 9, 64}, 64, 3, 1, PAD_SAME));
+  assert_true(native_frozen_conv_covers(kernels, &context, &spec));
+  assert_false(native_frozen_conv_covers(kernels_select(DTYPE_F32, NULL), &context, &spec));
+  assert_false(native_frozen_conv_covers(NULL, &context, &spec));
+  other = spec, other.norm = false;
+  assert_false(native_frozen_conv_covers(kernels, &context, &other));
+  other = spec, other.window.x.c = 3;
+  assert_false(native_frozen_conv_covers(kernels, &context, &other));
+  other = spec, other.window.y.c = 48;
+  assert_false(native_frozen_conv_covers(kernels, &context, &other));
+  context.training = true;
+  assert_false(native_frozen_conv_covers(kernels, &context, &spec));
 }
 
 static void norm_and_relu_agree(void **state)
@@ -317,6 +402,8 @@ int main(void)
       cmocka_unit_test(windows_are_tensorflows),
       cmocka_unit_test(conv_agrees),
       cmocka_unit_test(padded_and_fused_conv_agree),
+      cmocka_unit_test(frozen_conv_agrees_on_tiles),
+      cmocka_unit_test(tiles_leave_the_rest),
       cmocka_unit_test(norm_and_relu_agree),
       cmocka_unit_test(depthwise_agrees),
       cmocka_unit_test(pool_agrees),

@@ -54,6 +54,7 @@ struct adam {
 struct kernels {
   const char *name; // "avx2"
   enum dtype dtype;
+  bool tiles; // products run on AMX, where rows and columns come in 32s
 
   // Packs B[segments * k, n] (element (i, j) at b[i * row + j * column]) and bias[n] (NULL: zeros) for `product`.
   size_t (*packed_bytes)(size_t segments, size_t k, size_t n);
@@ -135,6 +136,8 @@ struct kernels {
 
   // out = a + b, times 1 / (1 - rate) where mask is 255 and 0 where it is 0 (mask NULL: the sum). b may be NULL.
   void (*add_dropout)(size_t n, const void *a, const void *b, const uint8_t *mask, float scale, void *out);
+  // C[m, n] += sums[m, n], rounded once, then max(0, .) if relu. C has rows of `stride` elements.
+  void (*add_f32)(size_t m, size_t n, const float *sums, bool relu, void *c, size_t stride);
   // mask[n]: 0 where dropout drops an element, else 255. Numbers and their order: engine/ops/dropout.h.
   void (*dropout_mask)(size_t n, const uint32_t key[2], const uint32_t counter[4], uint32_t threshold, uint8_t *mask);
   void (*relu_gradient)(size_t n, const void *value, void *gradient);      // gradient = value > 0 ? gradient : 0

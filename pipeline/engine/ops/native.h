@@ -42,6 +42,17 @@ enum status native_batch_dense(struct op **out, const struct op_context *context
 bool native_batch_conv_covers(const struct op_context *context, const struct conv_spec *spec);
 enum status native_batch_conv(struct op **out, const struct op_context *context, const struct conv_spec *spec,
                               struct error *error);
+// For convolutions that do not train and take over a batch norm, where products of bf16 run on tiles; whether it covers
+// this one.
+bool native_frozen_conv_covers(const struct kernels *kernels, const struct op_context *context,
+                               const struct conv_spec *spec);
+enum status native_frozen_conv(struct op **out, const struct kernels *kernels, const struct conv_spec *spec,
+                               struct error *error);
+
+// Copies a map of elements of so many bytes into the middle of zeros: pixel (0, 0) goes to (top, left). What does not
+// fit is left out. One element behind `out` is zeroed as well: an odd row of bf16 is read as far as that.
+void native_pad(size_t element, const void *map, struct shape from, void *out, struct shape to, int top, int left);
+
 enum status native_relu(struct op **out, const struct op_context *context, struct shape shape, struct error *error);
 enum status native_norm(struct op **out, const struct op_context *context, const struct norm_spec *spec,
                         struct error *error);

@@ -61,16 +61,19 @@ static void conv_pack(struct op *op, float *const values[OP_PARAMETERS])
   conv->k->pack(size, size * filters, channels, conv->turned, channels, 1, NULL, conv->backward);
 }
 
-// Copies map [from] into the middle of zeros: pixel (0, 0) goes to (top, left). What does not fit is left out.
-static void pad(const struct conv_op *conv, const unsigned char *map, struct shape from, unsigned char *out,
-                struct shape to, int top, int left)
+void native_pad(size_t element, const void *map, struct shape from, void *out, struct shape to, int top, int left)
 {
-  size_t pixel = (size_t)from.c * conv->element, out_row = (size_t)to.w * pixel;
-  int columns = to.w - left < from.w ? to.w - left : from.w;
-  memset(out, 0, (size_t)to.h * out_row + conv->element); // an odd row of bf16 is read one element further
-  for (int row = 0; row < from.h && top + row < to.h; row++)
-    memcpy(out + (size_t)(top + row) * out_row + (size_t)left * pixel, map + (size_t)row * (size_t)from.w * pixel,
-           (size_t)columns * pixel);
+  const size_t pixel = (size_t)from.c * element, row_bytes = (size_t)to.w * pixel, before = (size_t)left * pixel;
+  const size_t copied = (size_t)(to.w - left < from.w ? to.w - left : from.w) * pixel;
+  unsigned char *row = out;
+  for (int i = -top; i < to.h - top; i++, row += row_bytes) {
+    const bool inside = i >= 0 && i < from.h;
+    memset(row, 0, inside ? before : row_bytes);
+    if (!inside) continue;
+    memcpy(row + before, (const unsigned char *)map + (size_t)i * (size_t)from.w * pixel, copied);
+    memset(row + before + copied, 0, row_bytes - before - copied);
+  }
+  memset(row, 0, element);
 }
 
 static bool by_rows(const struct window *w)
@@ -107,7 +110,7 @@ static struct rows strip_rows(const struct conv_op *conv, const struct op_run *r
     const unsigned char *x = inside ? op_row(run->x[0], from, run->x_rows[0], row) : NULL;
     unsigned char *copy = (unsigned char *)run->scratch + (size_t)s * shape_elements(padded) * conv->element;
     rows.base[s] = size > 1 ? copy : x;
-    if (size > 1) pad(conv, x, inside ? one : none, copy, padded, 0, w->left);
+    if (size > 1) native_pad(conv->element, x, inside ? one : none, copy, padded, 0, w->left);
   }
   return rows;
 }
@@ -165,7 +168,7 @@ static void wide_input(const struct conv_op *conv, const struct op_run *run)
   const struct window *w = &conv->spec.window;
   size_t channels = (size_t)w->x.c, filters = (size_t)w->y.c, size = (size_t)w->size, width = (size_t)w->x.w;
   unsigned char *dy = (unsigned char *)run->scratch + conv->dy_at, *row = (unsigned char *)run->scratch + conv->row_at;
-  pad(conv, run->dy, w->y, dy, conv->padded_dy, w->size - 1 - w->top, w->size - 1 - w->left);
+  native_pad(conv->element, run->dy, w->y, dy, conv->padded_dy, w->size - 1 - w->top, w->size - 1 - w->left);
   for (size_t i = 0; i < (size_t)w->x.h; i++) {
     struct rows rows = {.segments = size, .k = size * filters, .stride = filters};
     for (size_t s = 0; s < size; s++) rows.base[s] = dy + (i + s) * (size_t)conv->padded_dy.w * filters * conv->element;
@@ -267,6 +270,7 @@ enum status native_conv(struct op **out, const struct op_context *context, const
                         struct error *error)
 {
   const struct kernels *kernels = native_kernels(context->dtype);
+  if (native_frozen_conv_covers(kernels, context, spec)) return native_frozen_conv(out, kernels, spec, error);
   if (native_batch_conv_covers(context, spec)) return native_batch_conv(out, context, spec, error);
   if (!kernels || !covered(context, spec)) return native_others(context->dtype)->conv(out, context, spec, error);
   const struct window *w = &spec->window;
