@@ -214,6 +214,35 @@ static void variant_with_the_stride_on_the_3x3(void **state)
     }
 }
 
+// Wide enough that frozen convolutions run on tiles, where there are any.
+static void wider_trunk_agrees(enum model_variant variant)
+{
+  struct model_options options = options_of(MODEL_TRUNK, TRAIN_LAST4);
+  const size_t count = (size_t)IMAGES * FEATURES * 8;
+  float *features[3] = {calloc(count, sizeof(float)), calloc(count, sizeof(float)), calloc(count, sizeof(float))};
+  assert_true(features[0] && features[1] && features[2]);
+  options.width = 32;
+  options.variant = variant;
+  for (int i = 0; i < 3; i++) {
+    struct net_options plan = plans[i == 0 ? 0 : 2];
+    plan.precision = i == 2 && net_precision_supported(NET_BF16) ? NET_BF16 : NET_FP32;
+    struct net *net = build(&options, &plan);
+    set_parameters(net);
+    infer(net, NULL, features[i]);
+    net_free(net);
+  }
+  assert_close("features", features[1], features[0], count, 1e-5);
+  assert_true(cosine(features[2], features[0], count) > 0.999);
+  for (int i = 0; i < 3; i++) free(features[i]);
+}
+
+static void wider_trunks_agree(void **state)
+{
+  (void)state;
+  wider_trunk_agrees(VARIANT_V1);
+  wider_trunk_agrees(VARIANT_V1_5);
+}
+
 static void blocks_may_begin_as_their_shortcuts(void **state)
 {
   (void)state;
@@ -565,6 +594,7 @@ int main(void)
       cmocka_unit_test(features_and_logits_in_fp32),
       cmocka_unit_test(features_and_logits_in_bf16),
       cmocka_unit_test(variant_with_the_stride_on_the_3x3),
+      cmocka_unit_test(wider_trunks_agree),
       cmocka_unit_test(blocks_may_begin_as_their_shortcuts),
       cmocka_unit_test(trunk_and_head_are_the_whole),
       cmocka_unit_test(training_in_fp32),
