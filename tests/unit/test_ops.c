@@ -146,7 +146,8 @@ static void frozen_conv_agrees_on_tiles(void **state)
 {
   (void)state;
   static const struct ops tiles = {.name = "tiles", .conv = tiled_conv};
-  // 1x1, 3x3 and strides; one block of rows, several, and fewer rows than tiles have; one group of columns, several.
+  // 1x1, 3x3, strides and pictures; one block of rows, several, and fewer rows than tiles have; one group of columns,
+  // several.
   static const struct trial trials[] = {
       {.x = {8, 8, 64}, .channels = 32, .size = 1, .stride = 1, .relu = true},
       {.x = {33, 17, 224}, .channels = 256, .size = 1, .stride = 1},
@@ -164,6 +165,10 @@ static void frozen_conv_agrees_on_tiles(void **state)
       {.x = {15, 14, 32}, .channels = 64, .size = 3, .stride = 2, .pad = 1, .relu = true},
       {.x = {14, 15, 32}, .channels = 64, .size = 3, .stride = 2, .padding = PAD_SAME, .sum = true},
       {.x = {2, 2, 32}, .channels = 32, .size = 3, .stride = 2, .padding = PAD_SAME},
+      {.x = {21, 70, 3}, .channels = 64, .size = 7, .stride = 2, .pad = 3, .relu = true},
+      {.x = {20, 35, 3}, .channels = 32, .size = 3, .stride = 1, .padding = PAD_SAME, .sum = true},
+      {.x = {11, 9, 3}, .channels = 32, .size = 8, .stride = 3, .padding = PAD_VALID},
+      {.x = {5, 6, 3}, .channels = 32, .size = 1, .stride = 1},
   };
   if (!tiled_kernels()) skip();
   for (size_t i = 0; i < sizeof trials / sizeof *trials; i++) {
@@ -188,7 +193,7 @@ static void tiles_leave_the_rest(void **state)
   assert_false(native_frozen_conv_covers(NULL, &context, &spec));
   other = spec, other.norm = false;
   assert_false(native_frozen_conv_covers(kernels, &context, &other));
-  other = spec, other.window.x.c = 3;
+  other = spec, other.window.x.c = 16;
   assert_false(native_frozen_conv_covers(kernels, &context, &other));
   other = spec, other.window.y.c = 48;
   assert_false(native_frozen_conv_covers(kernels, &context, &other));
