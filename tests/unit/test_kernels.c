@@ -261,7 +261,50 @@ static void check_adam(const struct kernels *kernels, struct rng *rng)
   map_free(&w), map_free(&g), map_free(&m), map_free(&v), map_free(&old), map_free(&first), map_free(&second);
 }
 
+static double conv_weight_of(const struct conv_weights *job, const struct map *x, const struct map *dy, size_t tap,
+                             size_t c, size_t f)
+{
+  const float *gradient = dy->floats + f;
+  double sum = 0;
+  for (size_t image = 0; image < job->n; image++)
+    for (size_t row = 0; row < job->y_h; row++)
+      for (size_t column = 0; column < job->y_w; column++, gradient += job->y_c) {
+        size_t x_row = row * job->stride + tap / job->size, x_column = column * job->stride + tap % job->size;
+        if (x_row < job->top || x_column < job->left || x_row - job->top >= job->x_h ||
+            x_column - job->left >= job->x_w)
+          continue;
+        size_t pixel = (image * job->x_h + x_row - job->top) * job->x_w + x_column - job->left;
+        sum += (double)x->floats[pixel * job->x_c + c] * (double)*gradient;
+      }
+  return sum;
+}
+
 // Channels and filters beside the block must stay as they are.
+static void check_conv_weights_of(const struct kernels *kernels, struct conv_weights job, struct rng *rng)
+{
+  struct map x = map_new(kernels->dtype, job.n * job.x_h * job.x_w * job.x_c, rng);
+  struct map dy = map_new(kernels->dtype, job.n * job.y_h * job.y_w * job.y_c, rng);
+  struct map sum = map_new(DTYPE_F32, job.size * job.size * job.x_c * job.y_c, rng);
+  struct map bias = map_new(DTYPE_F32, job.filters, rng);
+  void *scratch = NULL;
+  assert_int_equal(mem_aligned(&scratch, 1, kernels->conv_weights_scratch(&job), "scratch", NULL), OK);
+  memset(scratch, 0xff, kernels->conv_weights_scratch(&job)); // no numbers: what is read must have been written
+  job.x = x.elements, job.dy = dy.elements, job.sum = sum.elements, job.bias = bias.elements;
+  kernels->conv_weights(&job, scratch);
+  for (size_t i = 0; i < sum.n; i++) {
+    size_t f = i % job.y_c, c = i / job.y_c % job.x_c, at = i / job.y_c / job.x_c;
+    double expected = conv_weight_of(&job, &x, &dy, at, c, f);
+    assert_near(kernels, f < job.filter || c < job.channel ? (double)sum.floats[i] : expected, map_at(&sum, i));
+  }
+  for (size_t f = 0; f < job.filters; f++) {
+    double expected = bias.floats[f];
+    for (size_t p = 0; p < job.n * job.y_h * job.y_w; p++) expected += (double)dy.floats[p * job.y_c + job.filter + f];
+    assert_near(kernels, expected, map_at(&bias, f));
+  }
+  free(scratch);
+  map_free(&x), map_free(&dy), map_free(&sum), map_free(&bias);
+}
+
 static void check_conv_weights(const struct kernels *kernels, struct rng *rng)
 {
   enum { BLOCK = CONV_WEIGHTS_BLOCK };
@@ -276,34 +319,28 @@ static void check_conv_weights(const struct kernels *kernels, struct rng *rng)
   job.filter = BLOCK * rng_below(rng, (uint32_t)(job.y_c / BLOCK));
   job.channels = job.x_c - job.channel;
   job.filters = job.y_c - job.filter;
-  struct map x = map_new(kernels->dtype, job.n * job.x_h * job.x_w * job.x_c, rng);
-  struct map dy = map_new(kernels->dtype, job.n * job.y_h * job.y_w * job.y_c, rng);
-  struct map sum = map_new(DTYPE_F32, job.size * job.size * job.x_c * job.y_c, rng);
-  struct map bias = map_new(DTYPE_F32, job.filters, rng);
-  void *scratch = NULL;
-  assert_int_equal(mem_aligned(&scratch, 1, kernels->conv_weights_scratch(&job), "scratch", NULL), OK);
-  job.x = x.elements, job.dy = dy.elements, job.sum = sum.elements, job.bias = bias.elements;
-  kernels->conv_weights(&job, scratch);
-  for (size_t i = 0; i < sum.n; i++) {
-    size_t f = i % job.y_c, c = i / job.y_c % job.x_c, at = i / job.y_c / job.x_c;
-    double expected = 0;
-    for (size_t p = 0; p < job.n * job.y_h * job.y_w; p++) {
-      size_t image = p / job.y_w / job.y_h, row = p / job.y_w % job.y_h, column = p % job.y_w;
-      size_t x_row = row * job.stride + at / job.size, x_column = column * job.stride + at % job.size;
-      if (x_row < job.top || x_column < job.left || x_row - job.top >= job.x_h || x_column - job.left >= job.x_w)
-        continue;
-      size_t pixel = (image * job.x_h + x_row - job.top) * job.x_w + x_column - job.left;
-      expected += (double)x.floats[pixel * job.x_c + c] * (double)dy.floats[p * job.y_c + f];
-    }
-    assert_near(kernels, f < job.filter || c < job.channel ? (double)sum.floats[i] : expected, map_at(&sum, i));
-  }
-  for (size_t f = 0; f < job.filters; f++) {
-    double expected = bias.floats[f];
-    for (size_t p = 0; p < job.n * job.y_h * job.y_w; p++) expected += (double)dy.floats[p * job.y_c + job.filter + f];
-    assert_near(kernels, expected, map_at(&bias, f));
-  }
-  free(scratch);
-  map_free(&x), map_free(&dy), map_free(&sum), map_free(&bias);
+  check_conv_weights_of(kernels, job, rng);
+}
+
+// Blocks of whole pairs of tiles, in maps whose rows need not fit them; windows that lie anywhere around their pixel.
+static void check_conv_tiles(const struct kernels *kernels, struct rng *rng)
+{
+  enum { BLOCK = 2 * CONV_WEIGHTS_BLOCK };
+  static const size_t sizes[] = {1, 1, 2, 3, 3, 5};
+  struct conv_weights job = {.n = 1 + rng_below(rng, 4), .size = sizes[rng_below(rng, 6)], .stride = 1};
+  const size_t around = job.size - 1;
+  if (job.size == 1) job.stride = 1 + rng_below(rng, 2);
+  job.y_h = job.size + rng_below(rng, 9), job.y_w = job.size + rng_below(rng, 9);
+  if (rng_below(rng, 20) == 0) job.n = 1, job.y_h = job.size, job.y_w = 300 + rng_below(rng, 40); // about a run's
+  job.top = rng_below(rng, (uint32_t)job.size), job.left = rng_below(rng, (uint32_t)job.size);
+  job.x_h = job.y_h * job.stride - rng_below(rng, (uint32_t)job.stride) + around - job.top;
+  job.x_w = job.y_w * job.stride - rng_below(rng, (uint32_t)job.stride) + around - job.left;
+  job.x_h -= rng_below(rng, (uint32_t)job.size), job.x_w -= rng_below(rng, (uint32_t)job.size);
+  job.channel = BLOCK / 2 * rng_below(rng, 2), job.filter = BLOCK / 2 * rng_below(rng, 2);
+  job.channels = BLOCK, job.filters = BLOCK;
+  *(rng_below(rng, 2) ? &job.channels : &job.filters) *= 2;
+  job.x_c = job.channel + job.channels, job.y_c = job.filter + job.filters;
+  check_conv_weights_of(kernels, job, rng);
 }
 
 static void check_weights_gradient(const struct kernels *kernels, struct rng *rng)
@@ -548,6 +585,10 @@ static void test_conv_weights(void **state)
 {
   (void)state, for_each_table(check_conv_weights);
 }
+static void test_conv_tiles(void **state)
+{
+  (void)state, for_each_table(check_conv_tiles);
+}
 static void test_adam(void **state)
 {
   (void)state, for_each_table(check_adam);
@@ -594,13 +635,11 @@ static void test_selection(void **state)
 int main(void)
 {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_product),      cmocka_unit_test(test_lines),
-      cmocka_unit_test(test_tiles),        cmocka_unit_test(test_transposed),
-      cmocka_unit_test(test_depthwise),    cmocka_unit_test(test_pool),
-      cmocka_unit_test(test_elements),     cmocka_unit_test(test_dropout_mask),
-      cmocka_unit_test(test_winners),      cmocka_unit_test(test_selection),
-      cmocka_unit_test(test_packing),      cmocka_unit_test(test_adam),
-      cmocka_unit_test(test_conv_weights), cmocka_unit_test(test_weights_gradient),
+      cmocka_unit_test(test_product),      cmocka_unit_test(test_lines),        cmocka_unit_test(test_tiles),
+      cmocka_unit_test(test_transposed),   cmocka_unit_test(test_depthwise),    cmocka_unit_test(test_pool),
+      cmocka_unit_test(test_elements),     cmocka_unit_test(test_dropout_mask), cmocka_unit_test(test_winners),
+      cmocka_unit_test(test_selection),    cmocka_unit_test(test_packing),      cmocka_unit_test(test_adam),
+      cmocka_unit_test(test_conv_weights), cmocka_unit_test(test_conv_tiles),   cmocka_unit_test(test_weights_gradient),
       cmocka_unit_test(test_add_f32),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
