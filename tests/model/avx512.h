@@ -235,6 +235,10 @@ MODEL __m256i model_256_maskz_loadu_epi8(__mmask32 mask, const void *p)
 {
   return model_load_some(mask, p, 1, 32).half[0];
 }
+MODEL __m128i model_128_maskz_loadu_epi16(__mmask8 mask, const void *p)
+{
+  return model_load_some(mask, p, 2, 8).quarter[0];
+}
 MODEL __m128i model_128_maskz_loadu_epi8(__mmask16 mask, const void *p)
 {
   return model_load_some(mask, p, 1, 16).quarter[0];
@@ -433,6 +437,7 @@ MODEL __m512 model_dpbf16_ps(__m512 sum, __m512bh va, __m512bh vb)
 #define _mm512_maskz_loadu_epi8              model_maskz_loadu_epi8
 #define _mm256_maskz_loadu_epi16             model_256_maskz_loadu_epi16
 #define _mm256_maskz_loadu_epi8              model_256_maskz_loadu_epi8
+#define _mm_maskz_loadu_epi16                model_128_maskz_loadu_epi16
 #define _mm_maskz_loadu_epi8                 model_128_maskz_loadu_epi8
 #define _mm512_mask_storeu_ps                model_mask_storeu_ps
 #define _mm512_mask_storeu_epi32             model_mask_storeu_epi32
