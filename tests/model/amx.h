@@ -33,9 +33,16 @@ MODEL void model_tile_loadconfig(const void *memory)
     if (i < 8) t->row_bytes[i] = (uint16_t)row_bytes, t->rows[i] = (uint8_t)rows;
   }
 }
-MODEL void model_tile_release(void)
+MODEL void model_tile_storeconfig(void *memory)
 {
-  memset(&model_tiles, 0, sizeof model_tiles);
+  unsigned char *config = (unsigned char *)memory;
+  const struct model_tiles *t = &model_tiles;
+  memset(config, 0, 64);
+  config[0] = t->palette;
+  for (int i = 0; i < 8; i++) {
+    config[16 + 2 * i] = (unsigned char)t->row_bytes[i];
+    config[48 + i] = t->rows[i];
+  }
 }
 MODEL void model_tile_zero(int tile)
 {
@@ -82,11 +89,11 @@ MODEL void model_tile_dpbf16ps(int sum, int left, int right)
 #undef _tile_loadd
 #undef _tile_stored
 #undef _tile_dpbf16ps
-#define _tile_loadconfig model_tile_loadconfig
-#define _tile_release    model_tile_release
-#define _tile_zero       model_tile_zero
-#define _tile_loadd      model_tile_loadd
-#define _tile_stored     model_tile_stored
-#define _tile_dpbf16ps   model_tile_dpbf16ps
+#define _tile_loadconfig  model_tile_loadconfig
+#define _tile_storeconfig model_tile_storeconfig
+#define _tile_zero        model_tile_zero
+#define _tile_loadd       model_tile_loadd
+#define _tile_stored      model_tile_stored
+#define _tile_dpbf16ps    model_tile_dpbf16ps
 
 #endif
