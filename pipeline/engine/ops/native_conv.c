@@ -61,21 +61,6 @@ static void conv_pack(struct op *op, float *const values[OP_PARAMETERS])
   conv->k->pack(size, size * filters, channels, conv->turned, channels, 1, NULL, conv->backward);
 }
 
-void native_pad(size_t element, const void *map, struct shape from, void *out, struct shape to, int top, int left)
-{
-  const size_t pixel = (size_t)from.c * element, row_bytes = (size_t)to.w * pixel, before = (size_t)left * pixel;
-  const size_t copied = (size_t)(to.w - left < from.w ? to.w - left : from.w) * pixel;
-  unsigned char *row = out;
-  for (int i = -top; i < to.h - top; i++, row += row_bytes) {
-    const bool inside = i >= 0 && i < from.h;
-    memset(row, 0, inside ? before : row_bytes);
-    if (!inside) continue;
-    memcpy(row + before, (const unsigned char *)map + (size_t)i * (size_t)from.w * pixel, copied);
-    memset(row + before + copied, 0, row_bytes - before - copied);
-  }
-  memset(row, 0, element);
-}
-
 static bool by_rows(const struct window *w)
 {
   return w->size > 1 || w->stride > 1;
