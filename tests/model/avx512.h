@@ -262,10 +262,6 @@ MODEL __m512i model_maskz_mov_epi16(__mmask32 mask, __m512i v)
 {
   return model_load_some(mask, &v, 2, 32).i;
 }
-MODEL __m512i model_maskz_mov_epi32(__mmask16 mask, __m512i v)
-{
-  return model_load_some(mask, &v, 4, 16).i;
-}
 MODEL __m512i model_mask_set1_epi16(__m512i v, __mmask32 mask, short x)
 {
   __m512i all = model_set1_epi16(x);
@@ -426,7 +422,6 @@ MODEL __m512 model_dpbf16_ps(__m512 sum, __m512bh va, __m512bh vb)
 #undef _mm512_inserti32x4
 #define _mm512_inserti32x4                   model_inserti32x4
 #define _mm512_mask_loadu_epi32              model_mask_loadu_epi32
-#define _mm512_maskz_mov_epi32               model_maskz_mov_epi32
 #define _mm512_store_si512                   model_store_aligned
 #define _mm512_loadu_si512                   model_load
 #define _mm512_storeu_si512                  model_store

@@ -54,7 +54,7 @@ struct adam {
 struct kernels {
   const char *name; // "avx2"
   enum dtype dtype;
-  bool tiles; // products run on AMX, where rows and columns come in 32s
+  bool tiles; // products run on AMX: of 16 rows and more, columns in 32s, and k in 32s or at most 32 of all segments
 
   // Packs B[segments * k, n] (element (i, j) at b[i * row + j * column]) and bias[n] (NULL: zeros) for `product`.
   size_t (*packed_bytes)(size_t segments, size_t k, size_t n);
@@ -99,7 +99,7 @@ struct kernels {
   void (*weights_gradient)(size_t m, size_t n, const struct rows *a, const void *value, void *gradient, float *sum,
                            float *bias, void *scratch);
 
-  // A depthwise 3x3 kernel [9, c] as `depthwise` reads it, in the table's dtype: depthwise_bytes(c) bytes.
+  // A depthwise 3x3 kernel [9, c] as `depthwise` reads it, rounded to the table's dtype: depthwise_bytes(c) bytes.
   size_t (*depthwise_bytes)(size_t c);
   void (*depthwise_pack)(size_t c, const float *kernel, void *packed);
   // Two rows of a depthwise 3x3 convolution, stride 1: out[0] and out[1], [w, c] each, from the four input rows [w, c]

@@ -1,5 +1,5 @@
 // A large convolution that trains: maps by the library, the gradient of its weights by our own products over the whole
-// batch (kernels/conv_weights.inc), which on maps of bf16 take half the library's time.
+// batch (kernels/conv_weights.inc, conv_weights_amx.inc), which on maps of bf16 take half the library's time.
 //
 // The gradient is cut into blocks of channels and filters, each computed over all images and written in its place.
 // Where there are few blocks, BATCH_LANES groups of images are computed by themselves and summed in order.

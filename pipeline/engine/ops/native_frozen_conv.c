@@ -9,7 +9,7 @@
 //             there is left out
 //   GATHERED  with a stride: copies of what each pixel of y reads
 //   WIDENED   of a picture's three channels: a padded copy with four, in which eight pixels are the depth of a tile;
-//             those beyond the kernel have weights of zero. Each row of y is a product
+//             those beyond the kernel have weights of zero, and must be finite. Each row of y is a product
 //
 // Products go block by block of those rows, so that what was copied, and a result that is not in its place yet, are in
 // the cache when they are read. The map that is added comes to the fp32 sums of a product: y is rounded once.
