@@ -16,6 +16,11 @@ bool cpu_avx512_bf16(void)
 {
   return cpu_avx512() && __builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512vbmi2");
 }
+
+bool cpu_fast_bf16(void)
+{
+  return cpu_avx512_bf16() && !__builtin_cpu_is("intel");
+}
 #else
 bool cpu_avx2(void)
 {
@@ -28,6 +33,11 @@ bool cpu_avx512(void)
 }
 
 bool cpu_avx512_bf16(void)
+{
+  return false;
+}
+
+bool cpu_fast_bf16(void)
 {
   return false;
 }

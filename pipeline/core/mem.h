@@ -16,6 +16,11 @@ static inline size_t mem_whole(size_t bytes)
   return (bytes + MEM_ALIGNMENT - 1) & ~(size_t)(MEM_ALIGNMENT - 1);
 }
 
+static inline size_t mem_larger(size_t a, size_t b)
+{
+  return a > b ? a : b;
+}
+
 // *product = a * b; false if it does not fit.
 bool mem_multiply(size_t a, size_t b, size_t *product);
 

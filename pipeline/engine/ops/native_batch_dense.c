@@ -271,11 +271,6 @@ static const struct op_kind dense_kind = {.name = "dense",
                                           .pack_piece = dense_pack_piece,
                                           .bounded = dense_bounded};
 
-static size_t larger(size_t a, size_t b)
-{
-  return a > b ? a : b;
-}
-
 static enum status allocate(struct dense_op *dense, bool training, struct error *error)
 {
   size_t partials = CHUNKS * dense->batch * dense->units, element = dense->element;
@@ -293,8 +288,8 @@ static enum status allocate(struct dense_op *dense, bool training, struct error 
   dense->op.own_bytes += dense->batch * dense->dy_stride * element;
   size_t zipped = k->zipped_bytes(dense->batch, dense->units);
   size_t turned = mem_whole(k->packed_bytes(1, dense->units, dense->rows)) + dense->batch * dense->rows * element;
-  dense->op.scratch_bytes = larger(dense->op.scratch_bytes, turned);
-  dense->op.scratch_bytes = larger(dense->op.scratch_bytes, k->transposed_scratch(dense->batch, 0, dense->rows));
+  dense->op.scratch_bytes = mem_larger(dense->op.scratch_bytes, turned);
+  dense->op.scratch_bytes = mem_larger(dense->op.scratch_bytes, k->transposed_scratch(dense->batch, 0, dense->rows));
   dense->op.own_bytes += zipped;
   status = mem_aligned(&dense->zipped, zipped, 1, "gradients", error);
   if (status) return status;

@@ -271,16 +271,11 @@ static bool covered(const struct op_context *context, const struct separable_spe
   return same && paired && (even || !spec->pool) && native_kernels(context->dtype);
 }
 
-static size_t larger(size_t a, size_t b)
-{
-  return a > b ? a : b;
-}
-
 static void plan_scratch(struct separable_op *s, bool training)
 {
   size_t row = mem_whole(PAIR * s->x_row), g = mem_whole(PAIR * s->y_row);
   s->g_at = row;
-  if (s->winners) g = larger(g, mem_whole(s->k->winners_bytes(s->width / 2, s->filters)));
+  if (s->winners) g = mem_larger(g, mem_whole(s->k->winners_bytes(s->width / 2, s->filters)));
   s->row_at = s->g_at + g;
   s->zip_at = s->row_at + (training ? row : 0);
   s->op.scratch_bytes = s->zip_at;

@@ -165,18 +165,13 @@ static enum status plan_primitives(struct dense_op *dense, const struct op_conte
   return status;
 }
 
-static size_t larger(size_t a, size_t b)
-{
-  return a > b ? a : b;
-}
-
 static enum status plan_memory(struct dense_op *dense, const struct op_context *context, struct error *error)
 {
   size_t element = dtype_size(dense->spec.input_dtype), batch = (size_t)context->batch;
-  dense->dy_at = mem_whole(larger(dense->forward.scratchpad_bytes, dense->backward.scratchpad_bytes));
+  dense->dy_at = mem_whole(mem_larger(dense->forward.scratchpad_bytes, dense->backward.scratchpad_bytes));
   dense->dx_at = dense->dy_at + mem_whole(dense->units * element);
   dense->op.scratch_bytes = dense->dx_at + mem_whole(dense->inputs * element);
-  size_t reorder = larger(dense->pack_forward.scratchpad_bytes, dense->pack_backward.scratchpad_bytes);
+  size_t reorder = mem_larger(dense->pack_forward.scratchpad_bytes, dense->pack_backward.scratchpad_bytes);
   enum status status = mem_aligned(&dense->reorder_scratch, reorder, 1, "oneDNN's scratchpad", error);
   if (!status) status = mem_aligned((void **)&dense->bias, dense->units, sizeof(float), "biases", error);
   if (status || !context->training) return status;
