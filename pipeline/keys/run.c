@@ -14,7 +14,8 @@ static enum status add_images(struct stage_key *key, struct db *db, const struct
 
 enum status run_key(struct stage_key **out, struct db *db, const struct config *config, struct error *error)
 {
-  static const char *const apart[] = {"train.precision", "train.checkpoint_seconds", "train.lr_inputs", NULL};
+  static const char *const apart[] = {"train.precision", "train.checkpoint_seconds", "train.lr_inputs", "train.muon_lr",
+                                      NULL};
   // Of weights and start, what they came to counts.
   static const char *const initial[] = {"model.weights", "model.weights_url", "model.start", "model.trainable",
                                         "model.variant", "model.zero_gamma",  NULL};
@@ -42,6 +43,8 @@ enum status run_key(struct stage_key **out, struct db *db, const struct config *
   if (!status) status = key_add_section(key, "train.", apart, config, error);
   if (!status && config_integer(config, "train.lr_inputs"))
     status = stage_key_add_config(key, config, "train.lr_inputs", error);
+  if (!status && !strcmp(config_text(config, "train.optimizer"), "muon"))
+    status = stage_key_add_config(key, config, "train.muon_lr", error);
   if (!status) status = stage_key_add(key, "train.precision", settings_precision_name(precision), error);
   if (!status) status = stage_key_add_config(key, config, "seed", error);
   return key_hand_over(out, key, status, error);

@@ -53,13 +53,12 @@ enum resize_filter settings_resize_filter(const struct config *config)
 enum status settings_precision(const struct config *config, enum net_precision *out, struct error *error)
 {
   const char *wanted = config_text(config, "train.precision");
-  bool supported = net_precision_supported(NET_BF16);
-  *out = NET_FP32;
-  if (!strcmp(wanted, "fp32")) return OK;
-  if (!strcmp(wanted, "bf16") && !supported)
+  *out = net_fastest_precision();
+  if (!strcmp(wanted, "fp32")) *out = NET_FP32;
+  if (!strcmp(wanted, "bf16")) *out = NET_BF16;
+  if (!net_precision_supported(*out))
     return fail(error, BAD_USAGE, "train.precision is bf16, which this CPU (%s) does not have: use auto or fp32",
                 net_isa());
-  if (supported) *out = NET_BF16;
   return OK;
 }
 
@@ -94,6 +93,7 @@ bool settings_features_int8(const struct config *config)
 static enum optimizer_kind optimizer_kind(const char *name)
 {
   if (!strcmp(name, "sgd")) return OPTIMIZER_SGD;
+  if (!strcmp(name, "muon")) return OPTIMIZER_MUON;
   return strcmp(name, "adamw") ? OPTIMIZER_ADAM : OPTIMIZER_ADAMW;
 }
 
@@ -102,6 +102,7 @@ struct optimizer_options settings_optimizer(const struct config *config)
   return (struct optimizer_options){
       .kind = optimizer_kind(config_text(config, "train.optimizer")),
       .momentum = real(config, "train.momentum"),
+      .matrix_rate = real(config, "train.muon_lr") / real(config, "train.lr"),
       .beta1 = real(config, "train.beta1"),
       .beta2 = real(config, "train.beta2"),
       .epsilon = real(config, "train.epsilon"),

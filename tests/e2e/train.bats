@@ -225,8 +225,8 @@ json() { sqlite3 :memory: "SELECT json_extract('${1//\'/\'\'}', $2)"; }
   run -2 replay "$image" --epoch 0 --out "$WORK/c.png"
 }
 
-@test "with mixup, averaged weights and centralized gradients: other weights, the same after kill -9, and the best are the averages" {
-  with=(--set train.mixup=0.4 --set train.ema=0.9 --set train.centralize=true)
+@test "with mixup, averaged weights, centralized gradients and muon: other weights, the same after kill -9, and the best are the averages" {
+  with=(--set train.mixup=0.4 --set train.ema=0.9 --set train.centralize=true --set train.optimizer=muon)
   wanted=$(reference "${with[@]}")
   [ "$wanted" != "$(reference)" ]
   [ "${wanted%|*}" != "${wanted#*|}" ]

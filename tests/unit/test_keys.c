@@ -123,6 +123,9 @@ static void test_run_key(void **state)
   assert_true(follows(fixture, run_key, NULL, "split.val=0.3"));
   assert_true(follows(fixture, run_key, NULL, "resize.filter=linear"));
   assert_true(follows(fixture, run_key, NULL, "seed=1"));
+  assert_true(follows(fixture, run_key, NULL, "train.optimizer=muon"));
+  assert_true(follows(fixture, run_key, "train.optimizer=muon", "train.muon_lr=0.03"));
+  assert_false(follows(fixture, run_key, NULL, "train.muon_lr=0.03"));
   assert_false(follows(fixture, run_key, NULL, "train.checkpoint_seconds=1"));
   assert_false(follows(fixture, run_key, NULL, "report.samples=1"));
   assert_false(follows(fixture, run_key, NULL, "evaluate.parts=val"));
@@ -134,7 +137,7 @@ static void test_run_key(void **state)
   assert_false(follows(fixture, run_key, "augment.mode=online", "augment.copies=5"));
   assert_true(follows(fixture, run_key, "augment.mode=copies", "augment.copies=5"));
   // auto is what it resolves to.
-  bool bf16 = net_precision_supported(NET_BF16);
+  bool bf16 = net_fastest_precision() == NET_BF16;
   assert_false(follows(fixture, run_key, NULL, bf16 ? "train.precision=bf16" : "train.precision=fp32"));
   if (bf16) assert_true(follows(fixture, run_key, NULL, "train.precision=fp32"));
 }

@@ -209,15 +209,13 @@ static void a_gradient_that_is_not_finite_changes_nothing(void **state)
   }
 }
 
-static void threads_do_not_change_a_bit(void **state)
+static void check_threads(const struct optimizer_options *options)
 {
-  (void)state;
   float *first = NULL;
   for (int threads = 1; threads <= 4; threads++) {
     struct net *net = make_net();
     struct optimizer *optimizer = NULL;
-    struct optimizer_options adam = {.kind = OPTIMIZER_ADAM, .beta1 = 0.9f, .beta2 = 0.999f, .epsilon = 1e-7f};
-    assert_int_equal(optimizer_new(&optimizer, net, &adam, NULL), OK);
+    assert_int_equal(optimizer_new(&optimizer, net, options, NULL), OK);
     for (uint64_t step = 1; step <= 3; step++) {
       make_gradients(net, step);
       assert_int_equal(optimizer_step(optimizer, step, 0.1f, threads, NULL), OK);
@@ -233,6 +231,20 @@ static void threads_do_not_change_a_bit(void **state)
     net_free(net);
   }
   free(first);
+}
+
+static void threads_do_not_change_a_bit(void **state)
+{
+  (void)state;
+  static const enum optimizer_kind kinds[] = {OPTIMIZER_ADAM, OPTIMIZER_MUON};
+  for (int i = 0; i < 2; i++)
+    check_threads(&(struct optimizer_options){.kind = kinds[i],
+                                              .momentum = 0.95f,
+                                              .matrix_rate = 20,
+                                              .beta1 = 0.9f,
+                                              .beta2 = 0.999f,
+                                              .epsilon = 1e-7f,
+                                              .centralize = true});
 }
 
 int main(void)

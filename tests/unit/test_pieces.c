@@ -133,6 +133,22 @@ static void overflow_changes_nothing(void **state)
   net_free(net);
 }
 
+// What needs a gradient as a whole says so before anything is trained.
+static void whole_gradients_are_asked_for_in_vain(void **state)
+{
+  (void)state;
+  struct net *net = make(256, NET_FP32, 1, true);
+  const struct optimizer_options wanting[] = {{.kind = OPTIMIZER_MUON}, {.kind = OPTIMIZER_ADAM, .centralize = true}};
+  for (int i = 0; i < 2; i++) {
+    struct error error = {0};
+    struct optimizer *optimizer = NULL;
+    assert_int_equal(optimizer_new(&optimizer, net, &wanting[i], &error), BAD_USAGE);
+    assert_non_null(strstr(error.text, "large/kernel"));
+    assert_null(optimizer);
+  }
+  net_free(net);
+}
+
 static int fill(void **state)
 {
   (void)state;
@@ -147,6 +163,7 @@ int main(void)
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(the_same_bits),
       cmocka_unit_test(overflow_changes_nothing),
+      cmocka_unit_test(whole_gradients_are_asked_for_in_vain),
   };
   return cmocka_run_group_tests(tests, fill, NULL);
 }

@@ -5,6 +5,7 @@
 #include "config/keys_table.h"
 #include "keys/settings.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -241,6 +242,7 @@ static const struct {
     {"train.kernels", "reference", KERNELS_REFERENCE},
     {"train.optimizer", "adam", OPTIMIZER_ADAM},
     {"train.optimizer", "adamw", OPTIMIZER_ADAMW},
+    {"train.optimizer", "muon", OPTIMIZER_MUON},
     {"train.optimizer", "sgd", OPTIMIZER_SGD},
     {"train.schedule", "constant", SCHEDULE_CONSTANT},
     {"train.schedule", "cosine", SCHEDULE_COSINE},
@@ -270,13 +272,23 @@ static void words_are_their_choices(void **state)
   for (size_t i = 0; i < TABLE_SIZE(words); i++) assert_choice(words[i].key, words[i].word, words[i].value);
 }
 
+// The schedule moves one rate; the matrices' follows it.
+static void rate_of_matrices_is_relative(void **state)
+{
+  (void)state;
+  struct config *config = load((char *[]){"train.lr=0.002", "train.muon_lr=0.05"}, 2);
+  assert_true(fabs((double)settings_optimizer(config).matrix_rate - 25) < 1e-5);
+  config_free(config);
+}
+
 static void precision_follows_the_cpu(void **state)
 {
   (void)state;
   bool supported = net_precision_supported(NET_BF16);
   assert_choice("train.precision", "fp32", NET_FP32);
   assert_choice("train.precision", "bf16", supported ? (int)NET_BF16 : -1);
-  assert_choice("train.precision", "auto", supported ? (int)NET_BF16 : (int)NET_FP32);
+  assert_choice("train.precision", "auto", (int)net_fastest_precision());
+  assert_true(net_precision_supported(net_fastest_precision()));
   assert_string_equal(settings_precision_name(NET_FP32), "fp32");
   assert_string_equal(settings_precision_name(NET_BF16), "bf16");
 }
@@ -284,7 +296,8 @@ static void precision_follows_the_cpu(void **state)
 // --- nothing is forgotten --------------------------------------------------------------------------------------------
 
 // Read where they are used, not by settings.c; or above, as choices or a flag.
-static const char *const elsewhere[] = {"augment.mode", "augment.copies", "train.mixup", "train.centralize", NULL};
+static const char *const elsewhere[] = {"augment.mode",     "augment.copies", "train.mixup",
+                                        "train.centralize", "train.muon_lr",  NULL};
 
 static bool is_tested(const char *key)
 {
@@ -341,7 +354,8 @@ int main(void)
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(numbers_arrive_in_their_fields), cmocka_unit_test(a_flag_arrives),
       cmocka_unit_test(words_are_their_choices),        cmocka_unit_test(precision_follows_the_cpu),
-      cmocka_unit_test(every_key_and_word_is_tested),   cmocka_unit_test(values_are_their_own),
+      cmocka_unit_test(rate_of_matrices_is_relative),   cmocka_unit_test(every_key_and_word_is_tested),
+      cmocka_unit_test(values_are_their_own),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

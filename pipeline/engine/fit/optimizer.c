@@ -7,6 +7,7 @@
 
 #include "core/mem.h"
 #include "engine/fit/centralize.h"
+#include "engine/fit/muon.h"
 #include "engine/ops/native.h"
 
 enum { BLOCK = 4096, SLOTS = 3, AT_ONCE = 8 }; // elements that one thread updates at a time
@@ -29,6 +30,8 @@ struct optimizer {
   const struct kernels *kernels;
   struct optimizer_options options;
   struct state *states; // one per parameter of the net
+  float **momenta;      // of Muon: their first slots
+  struct muon *muon;    // NULL: another kind
   size_t count;
   struct block *blocks;
   size_t block_count;
@@ -39,6 +42,23 @@ struct update {
   struct adam adam;
   float lr, momentum, l2; // of SGD
 };
+
+// Whether Muon has the parameter; if not, Adam.
+static bool is_matrix(const struct optimizer *optimizer, size_t parameter)
+{
+  return optimizer->muon && muon_takes(net_parameter(optimizer->net, parameter));
+}
+
+// Without the average's, which comes after them.
+static int own_slots(const struct optimizer *optimizer)
+{
+  return optimizer->options.kind == OPTIMIZER_SGD ? 1 : 2;
+}
+
+static bool has_slot(const struct optimizer *optimizer, size_t parameter, int slot)
+{
+  return net_parameter(optimizer->net, parameter)->trainable && !(slot == 1 && is_matrix(optimizer, parameter));
+}
 
 static enum status make_blocks(struct optimizer *optimizer, struct error *error)
 {
@@ -71,14 +91,20 @@ enum status optimizer_new(struct optimizer **out, struct net *net, const struct 
   optimizer->options = *options;
   optimizer->count = net_parameter_count(net);
   status = mem_zeroed((void **)&optimizer->states, optimizer->count, sizeof *optimizer->states, "an optimizer", error);
+  if (!status)
+    status =
+        mem_zeroed((void **)&optimizer->momenta, optimizer->count, sizeof *optimizer->momenta, "an optimizer", error);
+  if (!status && options->kind == OPTIMIZER_MUON) status = muon_new(&optimizer->muon, net, error);
   for (size_t i = 0; !status && i < optimizer->count; i++) {
     const struct parameter *parameter = net_parameter(net, i);
     if (options->centralize && net_pieces_of(net, i).count > 0)
       status =
           fail(error, BAD_USAGE, "the gradient of %s is made in pieces: it cannot be centralized", parameter->name);
-    for (int slot = 0; !status && parameter->trainable && slot < optimizer_slots(optimizer); slot++)
-      status = mem_aligned((void **)&optimizer->states[i].slots[slot], parameter->count, sizeof(float),
-                           "optimizer state", error);
+    for (int slot = 0; !status && slot < optimizer_slots(optimizer); slot++)
+      if (has_slot(optimizer, i, slot))
+        status = mem_aligned((void **)&optimizer->states[i].slots[slot], parameter->count, sizeof(float),
+                             "optimizer state", error);
+    optimizer->momenta[i] = optimizer->states[i].slots[0];
   }
   if (!status) status = make_blocks(optimizer, error);
   if (status)
@@ -94,14 +120,10 @@ void optimizer_free(struct optimizer *optimizer)
   for (size_t i = 0; optimizer->states && i < optimizer->count; i++)
     for (int slot = 0; slot < SLOTS; slot++) free(optimizer->states[i].slots[slot]);
   free(optimizer->states);
+  free(optimizer->momenta);
+  muon_free(optimizer->muon);
   free(optimizer->blocks);
   free(optimizer);
-}
-
-// Without the average's, which comes after them.
-static int own_slots(const struct optimizer *optimizer)
-{
-  return optimizer->options.kind == OPTIMIZER_SGD ? 1 : 2;
 }
 
 int optimizer_slots(const struct optimizer *optimizer)
@@ -132,6 +154,13 @@ static void sgd_block(const struct update *u, size_t n, float *restrict w, const
   }
 }
 
+// The gradient is a direction by now. Whether the new weights are finite.
+static void matrix_block(float rate, float decay, size_t n, float *restrict w, const float *restrict direction)
+{
+#pragma omp simd
+  for (size_t i = 0; i < n; i++) w[i] -= decay * w[i] + rate * direction[i];
+}
+
 static void average_block(float share, size_t n, const float *restrict w, float *restrict average)
 {
 #pragma omp simd
@@ -149,7 +178,7 @@ static float average_share(float decay, uint64_t step)
 static struct update update_of(const struct optimizer_options *options, uint64_t step, float lr, bool is_kernel)
 {
   float decay = is_kernel ? options->weight_decay : 0;
-  bool decoupled = options->kind == OPTIMIZER_ADAMW;
+  bool decoupled = options->kind == OPTIMIZER_ADAMW || options->kind == OPTIMIZER_MUON;
   struct update update = {.lr = lr, .momentum = options->momentum, .l2 = decoupled ? 0 : decay};
   if (options->kind == OPTIMIZER_SGD) return update;
   double correction =
@@ -208,22 +237,25 @@ static float rate_share(const struct optimizer_options *options, const struct pa
 // Returns whether the new weights are finite.
 static bool update_block(const struct optimizer *optimizer, const struct block *block, uint64_t step, float lr)
 {
+  const struct optimizer_options *options = &optimizer->options;
   const struct parameter *parameter = net_parameter(optimizer->net, block->parameter);
   const struct state *state = &optimizer->states[block->parameter];
-  float rate = lr * rate_share(&optimizer->options, parameter);
-  struct update update = update_of(&optimizer->options, step, rate, parameter->rank > 1);
+  float rate = lr * rate_share(options, parameter);
+  struct update update = update_of(options, step, rate, parameter->rank > 1);
   float *w = parameter->value + block->first;
   const float *g = gradient_of(optimizer, block);
   bool finite = true;
-  if (optimizer->options.kind == OPTIMIZER_SGD)
+  if (options->kind == OPTIMIZER_SGD)
     sgd_block(&update, block->count, w, g, state->slots[0] + block->first);
+  else if (is_matrix(optimizer, block->parameter))
+    matrix_block(lr * options->matrix_rate, lr * options->matrix_rate * options->weight_decay, block->count, w, g);
   else
     finite = optimizer->kernels->adam(&update.adam, block->count, w, g, state->slots[0] + block->first,
                                       state->slots[1] + block->first);
-  if (optimizer->options.ema > 0)
-    average_block(average_share(optimizer->options.ema, step), block->count, w,
+  if (options->ema > 0)
+    average_block(average_share(options->ema, step), block->count, w,
                   state->slots[own_slots(optimizer)] + block->first);
-  if (optimizer->options.kind == OPTIMIZER_SGD) finite = all_finite(w, block->count);
+  if (options->kind == OPTIMIZER_SGD || is_matrix(optimizer, block->parameter)) finite = all_finite(w, block->count);
   if (block->piece != WHOLE) net_piece_stepped(optimizer->net, block->parameter, (size_t)block->piece);
   return finite;
 }
@@ -235,6 +267,9 @@ enum status optimizer_step(struct optimizer *optimizer, uint64_t step, float lr,
   if (status) return status;
   for (size_t p = 0; optimizer->options.centralize && p < optimizer->count; p++)
     if (optimizer->states[p].slots[0]) centralize_gradient(net_parameter(optimizer->net, p), threads);
+  if (optimizer->muon)
+    status = muon_directions(optimizer->muon, optimizer->momenta, optimizer->options.momentum, threads, error);
+  if (status) return status;
   size_t bad = SIZE_MAX;
 #pragma omp parallel for schedule(dynamic, AT_ONCE) num_threads(threads) reduction(min : bad)
   for (size_t b = 0; b < optimizer->block_count; b++) {

@@ -3,6 +3,7 @@
 #include <stddef.h>
 #include <stdio.h>
 
+#include "core/cpu.h"
 #include "engine/net/net.h"
 #include "engine/ops/native.h"
 
@@ -32,6 +33,12 @@ const char *net_isa(void)
 bool net_precision_supported(enum net_precision precision)
 {
   return native_kernels(precision == NET_BF16 ? DTYPE_BF16 : DTYPE_F32) != NULL;
+}
+
+enum net_precision net_fastest_precision(void)
+{
+  const struct kernels *bf16 = native_kernels(DTYPE_BF16);
+  return bf16 && (bf16->tiles || cpu_fast_bf16()) ? NET_BF16 : NET_FP32;
 }
 
 // A header's version can differ from the library's; what computes is the library.

@@ -86,9 +86,11 @@ enum status net_plan(struct net *net, const struct net_options *options, struct 
 // biases; batch norms that do nothing yet.
 void net_initialise(struct net *net, uint64_t seed);
 
-bool net_precision_supported(enum net_precision precision); // by this CPU, at a speed that makes sense
-const char *net_isa(void);                                  // "avx512_core_bf16", "avx2", ...
-void net_library_version(char out[32]);                     // oneDNN's: "2.6.3"
+bool net_precision_supported(enum net_precision precision); // by this CPU
+enum net_precision
+net_fastest_precision(void);            // on this CPU: bf16 on tiles (AMX), or where its vectors are faster than floats
+const char *net_isa(void);              // "avx512_core_bf16", "avx2", ...
+void net_library_version(char out[32]); // oneDNN's: "2.6.3"
 
 // --- weights ---------------------------------------------------------------------------------------------------------
 struct parameter {
