@@ -42,7 +42,7 @@ static double ratio_bars(struct page *page, double y)
   return y - line;
 }
 
-static void memory_words(struct page *page, double y)
+static double memory_words(struct page *page, double y)
 {
   struct query *query = page_query(
       page, "SELECT precision, value, peer, peer_value, ratio FROM benchmarks WHERE unit = 'MiB' AND ratio > 0", NULL,
@@ -52,21 +52,41 @@ static void memory_words(struct page *page, double y)
                query_text(query, 0), query_real(query, 1), query_text(query, 2), query_real(query, 3),
                query_real(query, 4));
   query_close(query);
+  return y;
 }
 
-// The stages before training, below each other.
-static void stage_words(struct page *page, double y)
+// An operation of augmentation, in two columns on the right; `i` counts them.
+static void augment_words(struct page *page, double top, int i, const char *operation, double rate)
 {
+  enum { ROWS = 9, LIMIT = 2 * ROWS };
+  if (i >= LIMIT) return;
+  if (!i) page_words(page, GREY, 0.58, top, "images augmented a second, 100x100, by");
+  double y = top - line * (1 + i % ROWS);
+  page_words(page, GREY, i < ROWS ? 0.58 : 0.83, y, "%s", operation);
+  page_words(page, NUMBER, i < ROWS ? 0.79 : 0.97, y, "%.0f", rate);
+}
+
+// What is before training, and the machine, below each other on the left.
+static void stage_words(struct page *page, double left, double right)
+{
+  static const char augment[] = "augment 100x100, ";
+  enum { ROWS = 10 };
   struct query *query = page_query(page,
-                                   "SELECT task, value, unit, threads, precision FROM benchmarks WHERE task LIKE "
-                                   "'stage %' OR task LIKE 'machine %' LIMIT 9",
+                                   "SELECT replace(task, 'stage ', ''), value, unit, threads, precision FROM benchmarks "
+                                   "WHERE task LIKE 'stage %' OR task LIKE 'machine %'",
                                    NULL, NULL);
-  for (; page_next(page, query); y -= line) {
-    bool arithmetic = strstr(query_text(query, 0), "multiply-add") != NULL;
-    page_words(page, GREY, 0.58, y, "%s%s%s", query_text(query, 0), arithmetic ? ", " : "",
-               arithmetic ? query_text(query, 4) : "");
-    page_words(page, NUMBER, 0.87, y, "%.0f", query_real(query, 1));
-    page_words(page, GREY, 0.88, y, "%s, %s threads", query_text(query, 2), query_text(query, 3));
+  for (int row = 0, operation = 0; page_next(page, query);) {
+    const char *task = query_text(query, 0);
+    if (!strncmp(task, augment, sizeof augment - 1)) {
+      augment_words(page, right, operation++, task + sizeof augment - 1, query_real(query, 1));
+      continue;
+    }
+    if (row == ROWS) continue;
+    double y = left - line * row++;
+    bool arithmetic = strstr(task, "multiply-add") != NULL;
+    page_words(page, GREY, 0.03, y, "%s%s%s", task, arithmetic ? ", " : "", arithmetic ? query_text(query, 4) : "");
+    page_words(page, NUMBER, 0.33, y, "%.0f", query_real(query, 1));
+    page_words(page, GREY, 0.34, y, "%s, %s threads", query_text(query, 2), query_text(query, 3));
   }
   query_close(query);
 }
@@ -78,8 +98,7 @@ enum status benchmark_page(struct page *page, int number)
   page_words(page, GREY_NUMBER, 0.33, 0.865, "peer");
   page_words(page, GREY_NUMBER, 0.57, 0.865, "ratio");
   double y = ratio_bars(page, 0.865) - line;
-  memory_words(page, y);
-  stage_words(page, y);
+  stage_words(page, memory_words(page, y) - line / 2, y);
   int points = page_table(page, "scaling",
                           "SELECT task || ' ' || precision, threads, batch, value, threads = max(threads) OVER () FROM "
                           "benchmarks WHERE task LIKE 'scaling %' ORDER BY 1, batch <> 64, threads, batch",
