@@ -44,6 +44,15 @@ static float map_at(const struct map *map, size_t i)
   return map->dtype == DTYPE_BF16 ? bf16_to_float(((uint16_t *)map->elements)[i]) : ((float *)map->elements)[i];
 }
 
+static void map_set(struct map *map, size_t i, float value)
+{
+  if (map->dtype == DTYPE_BF16)
+    ((uint16_t *)map->elements)[i] = bf16_from_float(value);
+  else
+    ((float *)map->elements)[i] = value;
+  map->floats[i] = map_at(map, i);
+}
+
 static const void *map_from(const struct map *map, size_t i)
 {
   return (const char *)map->elements + i * dtype_size(map->dtype);
@@ -354,12 +363,13 @@ static void check_weights_gradient(const struct kernels *kernels, struct rng *rn
   struct map bias = map_new(DTYPE_F32, n, rng);
   struct rows rows = {.segments = segments, .k = k, .stride = stride};
   for (size_t s = 0; s < segments; s++) rows.base[s] = map_from(&a, s * segment);
+  map_set(&value, rng_below(rng, (uint32_t)(m * n)), NAN); // no gradient goes through it, as in relu_gradient
   void *scratch = NULL;
   assert_int_equal(mem_aligned(&scratch, 1, kernels->transposed_scratch(m, n, segments * k), "scratch", NULL), OK);
   kernels->weights_gradient(m, n, &rows, relu ? value.elements : NULL, gradient.elements, sum.elements, bias.elements,
                             scratch);
   for (size_t i = 0; i < m * n; i++) {
-    if (relu && value.floats[i] <= 0) gradient.floats[i] = 0;
+    if (relu && !(value.floats[i] > 0)) gradient.floats[i] = 0;
     assert_true(map_at(&gradient, i) == gradient.floats[i]);
   }
   assert_gradients(kernels, m, n, &rows, &a, segment, &gradient, n, &sum, &bias);
