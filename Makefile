@@ -4,7 +4,7 @@
 # make pipeline CONFIG=cnn.yaml DATA=DIR [WORK=DIR] [THREADS=N] [SET="key=value ..."]
 # make report WORK=DIR [RUN=NAME]
 # make test                     everything that must pass, in minutes; ends in "N passed, N failed"
-# make bench [QUICK=1]          this engine beside PyTorch and onnxruntime, in turns; ratios, and unless QUICK, layers, stages, scaling
+# make bench [QUICK=1]          this engine beside PyTorch and onnxruntime, in turns; ratios, and unless QUICK, layers, stages, scaling, ResNet50
 #                               [THREADS=N] [BATCH=N] [ROUNDS=N] [SECONDS=S] [ISA=AVX2] [WORK=DIR]
 # make deps-bench               install those two
 # make help                     this list
@@ -119,12 +119,13 @@ $(BUILD)/bench/image_bench: $(IMAGE_BENCH) $(LIB)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) $(IMAGE_BENCH) $(LIB) $(if $(IMGCODECS),-lopencv_imgcodecs) $(LDLIBS) -o $@
 
-# tests/bench: `ours` measures this engine, `compare` runs it and its peers in turns.
+# tests/bench: `ours` measures this engine; those that compare run it and its peers in turns.
 BENCH_OURS := $(wildcard tests/bench/ours*.c) tests/bench/median.c
-BENCH_COMPARE := tests/bench/compare.c tests/bench/measure.c tests/bench/median.c
-BENCH_PROGRAMS := $(BUILD)/bench/ours $(BUILD)/bench/compare
+BENCH_TURNS := $(patsubst %,tests/bench/%.c,measure median rows samples settings)
+BENCH_COMPARE := tests/bench/compare.c tests/bench/compare_resnet50.c
+BENCH_PROGRAMS := $(BUILD)/bench/ours $(BENCH_COMPARE:tests/%.c=$(BUILD)/%)
 $(BUILD)/bench/ours: $(BENCH_OURS:%=$(BUILD)/%.o) $(LIB)
-$(BUILD)/bench/compare: $(BENCH_COMPARE:%=$(BUILD)/%.o) $(LIB)
+$(BENCH_COMPARE:tests/%.c=$(BUILD)/%): $(BUILD)/bench/%: $(BUILD)/tests/bench/%.c.o $(BENCH_TURNS:%=$(BUILD)/%.o) $(LIB)
 $(BENCH_PROGRAMS):
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
@@ -320,5 +321,5 @@ clean:
 	rm -rf $(BUILD)
 
 -include $(LIB_OBJECTS:.o=.d) $(STAGES:%=$(BUILD)/stages/%.c.d) $(HELPERS:%=$(BUILD)/stages/helpers/%.c.d) $(UNIT_TESTS:%=$(BUILD)/tests/unit/%.c.d) $(TOOLS:$(BUILD)/tools/%=$(BUILD)/tests/tools/%.c.d) \
-  $(patsubst %,$(BUILD)/%.d,$(BENCH_OURS) $(BENCH_COMPARE)) $(FUZZ_PROGRAMS:$(BUILD)/fuzz/%=$(BUILD)/tests/fuzz/%.c.d) $(MODEL_OBJECTS:.o=.d)
+  $(patsubst %,$(BUILD)/%.d,$(BENCH_OURS) $(BENCH_COMPARE) $(BENCH_TURNS)) $(FUZZ_PROGRAMS:$(BUILD)/fuzz/%=$(BUILD)/tests/fuzz/%.c.d) $(MODEL_OBJECTS:.o=.d)
 .SECONDARY:

@@ -94,11 +94,27 @@ enum status measure(const char *const *arguments, struct measured *out, struct e
     return OK;
   }
   if (status) return fail_within(error, "%s %s", arguments[0], arguments[1]);
-  if (!WIFEXITED(state) || WEXITSTATUS(state))
-    return fail(error, FAILED, "%s %s: ended with status %d", arguments[0], arguments[1], state);
+  if (WIFSIGNALED(state))
+    return fail(error, FAILED, "%s %s: ended by signal %d", arguments[0], arguments[1], WTERMSIG(state));
+  if (WEXITSTATUS(state))
+    return fail(error, FAILED, "%s %s: ended with status %d", arguments[0], arguments[1], WEXITSTATUS(state));
   if (!(out->images_per_second > 0) && !out->figure_count)
     return fail(error, FAILED, "%s %s: printed no figure", arguments[0], arguments[1]);
   return OK;
+}
+
+enum status measure_under(const char *program, const struct conditions *under, struct measured *out,
+                          struct error *error)
+{
+  char threads[16], batch[16], seconds[16];
+  snprintf(threads, sizeof threads, "%d", under->threads);
+  snprintf(batch, sizeof batch, "%d", under->batch);
+  snprintf(seconds, sizeof seconds, "%d", under->seconds);
+  const char *const arguments[] = {program,   under->task, "--precision", under->precision, "--threads", threads,
+                                   "--batch", batch,       "--seconds",   seconds,          under->more, NULL};
+  *out = (struct measured){.missing = false};
+  if (setenv("OMP_NUM_THREADS", threads, 1)) return fail_errno(error, "cannot set OMP_NUM_THREADS");
+  return measure(arguments, out, error);
 }
 
 void measured_release(struct measured *measured)

@@ -25,6 +25,18 @@ struct measured {
 // arguments[0] is the program, a path or a name in PATH; NULL ends them. BAD_DATA for a line that cannot be understood,
 // FAILED for a program that ends in any way but 0 and 77, or prints neither a rate nor figures. Release in any case.
 enum status measure(const char *const *arguments, struct measured *out, struct error *error);
+
+// A measurement as the programs of this folder and their peers understand it.
+struct conditions {
+  const char *task, *precision;
+  int threads, batch, seconds;
+  const char *more; // a further option; NULL: none
+};
+
+// `PROGRAM TASK --precision P --threads N --batch N --seconds S [MORE]`, in an environment for as many threads.
+enum status measure_under(const char *program, const struct conditions *under, struct measured *out,
+                          struct error *error);
+
 void measured_release(struct measured *measured);
 
 #endif

@@ -99,17 +99,107 @@ compare() { "$build/bench/compare" --ours "$work/ours" --threads 2 --rounds 2 "$
   [ "$status" -eq 2 ]
 }
 
-@test "bench: ResNet50's table leaves out what is not here, and fails where a program does" {
-  mkdir "$work/bench"
-  fake node 'exit 77'
-  fake bench/ours 'exit 77'
-  BUILD="$work" PATH="$work:$PATH" run tests/bench/resnet50.sh 1 1
+# Programs for ResNet50: their rates by task, precision and batch. Both take down what they were asked for.
+resnet50_programs() {
+  fake ours 'echo "$1 $3 $7" >>"$0.seen"; case "$1 $3 $7" in
+    "features fp32 16") echo images_per_second=30 ;; "features bf16 16") echo images_per_second=60 ;;
+    "features int8 16") echo images_per_second=80 ;; "head fp32 32") echo images_per_second=200 ;;
+    "head bf16 32") echo images_per_second=400 ;; "head bf16 128") echo images_per_second=900 ;;
+    "resnet50 bf16 32") echo images_per_second=25 ;; *) exit 9 ;;
+  esac'
+  fake torch 'echo "name=Torch 9"; echo "$1 $3 $7" >>"$0.seen"; case "$1 $3 $7" in
+    "features fp32 16") echo images_per_second=20 ;; "features bf16 16") echo images_per_second=32 ;;
+    "head fp32 32") echo images_per_second=16 ;; "head bf16 32") echo images_per_second=50 ;;
+    "head bf16 128") echo images_per_second=100 ;; "resnet50 bf16 32") echo images_per_second=10 ;; *) exit 9 ;;
+  esac'
+}
+
+resnet50() { "$build/bench/compare_resnet50" --ours "$work/ours" --torch "$work/torch" --threads 2 --rounds 2 "$@"; }
+
+table() { awk '$2 ~ /^(fp32|bf16|int8)$/ { $1 = $1; print }' <<<"$output"; } # its rows, one space between cells
+
+@test "bench: ResNet50 is compared in turns and stored, bytes beside the peer's fastest floats" {
+  resnet50_programs
+  run resnet50 --onnxruntime "$work/onnx" --manifest "$work/manifest.db"
   [ "$status" -eq 0 ]
-  [[ "$output" =~ head\ +fp32\ +32\ +-\ +- ]]
-  fake bench/ours '[ "$1" != head ] || exit 3; exit 77'
-  BUILD="$work" PATH="$work:$PATH" run tests/bench/resnet50.sh 1 1
+  [ "$(table)" = "features fp32 16 30.0 20.0 1.50 400.0
+features bf16 16 60.0 32.0 1.88 -
+features int8 16 80.0 32.0 2.50 -
+head fp32 32 200.0 16.0 12.50 -
+head bf16 32 400.0 50.0 8.00 -
+head bf16 128 900.0 100.0 9.00 -
+everything bf16 32 25.0 10.0 2.50 -" ]
+  [ "$(sqlite3 "$work/manifest.db" "SELECT task, precision, threads, batch, value, unit, peer, peer_value, ratio
+    FROM benchmarks")" = "resnet50 features|fp32|2|16|30.0|images/s|Torch 9 fp32|20.0|1.5
+resnet50 features|bf16|2|16|60.0|images/s|Torch 9 bf16|32.0|1.875
+resnet50 features|int8|2|16|80.0|images/s|Torch 9 bf16|32.0|2.5
+resnet50 head|fp32|2|32|200.0|images/s|Torch 9 fp32|16.0|12.5
+resnet50 head|bf16|2|32|400.0|images/s|Torch 9 bf16|50.0|8.0
+resnet50 head|bf16|2|128|900.0|images/s|Torch 9 bf16|100.0|9.0
+resnet50 everything|bf16|2|32|25.0|images/s|Torch 9 bf16|10.0|2.5
+onnx 8 resnet50 features|fp32|2|16|400.0|images/s|||" ]
+  [ "$(uniq -c "$work/ours.seen" | wc -l)" -eq 14 ] # seven in turns, twice
+}
+
+@test "bench: ResNet50 without bf16: no peer is asked for it, and bytes are beside fp32" {
+  resnet50_programs
+  sed -i '2i [ "$3" != bf16 ] || exit 77' "$work/ours"
+  run resnet50 --onnxruntime "$work/onnx" --manifest "$work/manifest.db"
+  [ "$status" -eq 0 ]
+  [ "$(table)" = "features fp32 16 30.0 20.0 1.50 400.0
+features bf16 16 - - - -
+features int8 16 80.0 20.0 4.00 400.0
+head fp32 32 200.0 16.0 12.50 -
+head bf16 32 - - - -
+head bf16 128 - - - -
+everything bf16 32 - - - -" ]
+  [ "$(grep -c bf16 "$work/torch.seen")" -eq 0 ]
+  [ "$(sqlite3 "$work/manifest.db" "SELECT count(*) FROM benchmark")" -eq 4 ] # onnxruntime once
+  [ "$(sqlite3 "$work/manifest.db" "SELECT peer FROM benchmarks WHERE precision = 'int8'")" = "Torch 9 fp32" ]
+}
+
+@test "bench: ResNet50: missing peers are said, and nothing of ours is no failure" {
+  resnet50_programs
+  run resnet50 --torch "$work/missing" --onnxruntime "$work/missing" --manifest "$work/manifest.db"
+  [ "$status" -eq 0 ]
+  [ "$(table | grep -c -- ' - - -$')" -eq 7 ]
+  [[ "$output" == *"PyTorch missing: make deps-bench"*"onnxruntime missing: make deps-bench"* ]]
+  [ "$(sqlite3 "$work/manifest.db" "SELECT count(*), count(peer), count(ratio) FROM benchmark")" = "7|0|0" ]
+  run resnet50 --ours "$work/missing" --onnxruntime "$work/onnx"
+  [ "$status" -eq 0 ]
+  [ "$(table | grep -c -- ' - - - -$')" -eq 7 ]
+  [[ "$output" != *"deps-bench"* ]]
+}
+
+@test "bench: ResNet50: a program that fails or prints nonsense is an error that names it" {
+  resnet50_programs
+  fake torch '[ "$1" != head ] || exit 3; echo images_per_second=1'
+  run resnet50 --onnxruntime "$work/onnx" --manifest "$work/manifest.db"
   [ "$status" -eq 1 ]
-  [[ "$output" == *"bench/ours head --precision fp32 --batch 32: ended with status 3"* ]]
+  [[ "$output" == *"compare_resnet50: $work/torch head: ended with status 3"* ]]
+  [ ! -e "$work/manifest.db" ]
+  fake torch 'kill -9 $$'
+  run resnet50 --onnxruntime "$work/onnx"
+  [ "$status" -eq 1 ]
+  [[ "$output" == *"torch features: ended by signal 9"* ]]
+  fake torch 'echo "row=a|1|images/s||"'
+  run resnet50 --onnxruntime "$work/onnx"
+  [ "$status" -eq 1 ]
+  [[ "$output" == *"torch features: printed no rate"* ]]
+  fake torch 'echo images_per_second=fast'
+  run resnet50 --onnxruntime "$work/onnx"
+  [ "$status" -eq 1 ]
+  [[ "$output" == *"torch features: not a rate: images_per_second=fast"* ]]
+  run resnet50 --batch 3 # each comparison has its own
+  [ "$status" -eq 2 ]
+  run resnet50 --seconds
+  [ "$status" -eq 2 ]
+}
+
+@test "bench: without node, onnxruntime is missing and no failure" {
+  mkdir "$work/empty"
+  PATH="$work/empty" run tests/bench/peers/onnxruntime_peer.js features --precision fp32
+  [ "$status" -eq 77 ]
 }
 
 @test "bench: this engine's own program prints what compare reads" {

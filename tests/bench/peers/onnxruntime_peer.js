@@ -1,10 +1,13 @@
-#!/usr/bin/env node
+#!/bin/sh
+':' // ; command -v node >/dev/null || exit 77; exec node "$0" "$@"
+// The line above is a string to node and a program to sh: without node this peer is missing like any other.
+//
 // A peer of `make bench`: inference by onnxruntime on the CPU, fp32: `infer` of seed-cnn, `features` of ResNet50's frozen part.
 //
 //   onnxruntime_peer.js infer|features --precision fp32 [--threads N] [--batch N] [--seconds S]
 //
 // BENCH_PEERS is the folder where `make deps-bench` has put onnxruntime-node, seed_cnn.onnx and resnet50.onnx. Prints name=...,
-// images_per_second=... (the median over the runs). Exits with 77 where either is missing.
+// images_per_second=... (the median over the runs). Exits with 77 where one of them or node is missing.
 'use strict';
 const fs = require('fs');
 const path = require('path');
