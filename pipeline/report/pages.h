@@ -36,9 +36,12 @@ enum status training_page(struct page *page, int number, const struct report *re
 enum status renders_rows(struct db *db, const char *run, bool *any, struct error *error);
 enum status renders_page(struct page *page, int number, const struct report *report);
 
-// Whether `make bench` has left anything in this manifest; the two pages that show it.
+// Whether `make bench` has left anything in this manifest; the two pages that show it. Whether it has compared
+// ResNet50; the page of that.
 enum status benchmark_rows(struct db *db, bool *any, struct error *error);
 enum status benchmark_page(struct page *page, int number);
 enum status benchmark_layers_page(struct page *page, int number);
+enum status benchmark_resnet50_rows(struct db *db, bool *any, struct error *error);
+enum status benchmark_resnet50_page(struct page *page, int number);
 
 #endif

@@ -93,10 +93,12 @@ static enum status no_evaluation_page(struct page *page, int number, const struc
 
 static enum status benchmark_pages(struct page *page, int *number)
 {
-  bool any = false;
+  bool any = false, resnet50 = false;
   enum status status = benchmark_rows(page->db, &any, page->error);
+  if (!status) status = benchmark_resnet50_rows(page->db, &resnet50, page->error);
   if (!status && any) status = benchmark_page(page, ++*number);
   if (!status && any) status = benchmark_layers_page(page, ++*number);
+  if (!status && resnet50) status = benchmark_resnet50_page(page, ++*number);
   return status;
 }
 

@@ -196,6 +196,25 @@ everything bf16 32 - - - -" ]
   [ "$status" -eq 2 ]
 }
 
+@test "bench: ResNet50 has a page of the report where it was compared" {
+  mkdir "$work/m" && "$build/tools/make_manifest" "$work/m"
+  run compare --torch "$work/torch" --manifest "$work/m/manifest.db"
+  "$build/stages/report" --manifest "$work/m/manifest.db" --run cnn --quiet
+  [ "$(pdftotext -layout "$work/m/runs/cnn/report.pdf" - | grep -c 'Speed of ResNet50')" -eq 0 ]
+  resnet50_programs
+  resnet50 --onnxruntime "$work/onnx" --manifest "$work/m/manifest.db"
+  "$build/stages/report" --manifest "$work/m/manifest.db" --run cnn --quiet
+  pdftotext -layout "$work/m/runs/cnn/report.pdf" "$work/text"
+  awk -v RS='\f' '/^ *Speed of ResNet50/' "$work/text" >"$work/page"
+  grep -Eq 'resnet50 features int8, batch 16, 2 threads +80.0 +32.0 +Torch 9 bf16 +2.50 x' "$work/page"
+  grep -Eq 'resnet50 head fp32, batch 32, 2 threads +200.0 +16.0 +Torch 9 fp32 +12.5 x' "$work/page"
+  grep -Eq 'resnet50 features fp32, batch 16, 2 threads +400.0 +onnx 8' "$work/page"
+  grep -q "FROM benchmarks WHERE task LIKE 'resnet50 %'" "$work/page"
+  awk -v RS='\f' '/^ *Speed\n/' "$work/text" >"$work/page"
+  grep -Eq 'seed-cnn train bf16, batch 64, 2 threads +600.0 +50.0 +Torch 9 bf16 +12.0 x' "$work/page"
+  [ "$(grep -c resnet50 "$work/page")" -eq 0 ]
+}
+
 @test "bench: without node, onnxruntime is missing and no failure" {
   mkdir "$work/empty"
   PATH="$work/empty" run tests/bench/peers/onnxruntime_peer.js features --precision fp32
