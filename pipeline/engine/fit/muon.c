@@ -82,7 +82,7 @@ static enum status add_chunks(struct muon *muon, size_t index, size_t *capacity,
 {
   struct matrix *matrix = &muon->matrices[index];
   size_t size = CHUNK_ELEMENTS / matrix->columns;
-  if (size < matrix->columns) size = matrix->columns; // no more Gram matrices than they need memory for U itself
+  if (size < matrix->columns) size = matrix->columns; // Gram matrices take no more memory than U
   if (matrix->turned) size = matrix->rows;
   matrix->first_chunk = muon->chunk_count;
   enum status status = OK;
