@@ -127,7 +127,7 @@ static void test_places_and_suggestions(void **state)
   assert_refused(fixture, "train:\n  epochs:\n", NULL, "train.epochs has no value");
   assert_refused(fixture, "train:\n  epochs: [1]\n", NULL, "train.epochs: a list");
   assert_refused(fixture, "train:\n  lr: 0\n", NULL, "\"0\" is out of range; allowed: above 0, at most 10");
-  assert_refused(fixture, "train:\n  optimizer: adm\n", NULL, "allowed: adam, adamw or sgd");
+  assert_refused(fixture, "train:\n  optimizer: adm\n", NULL, "allowed: adam, adamw, sgd or muon");
   assert_refused(fixture, "resize:\n  size: 101\n", NULL, "allowed: 100 or 224");
   assert_refused(fixture, "evaluate:\n  parts: [val, tests]\n", NULL, "cnn.yaml:2:16: evaluate.parts: \"tests\"");
   assert_refused(fixture, "split:\n  val: 0.5\n  test: 0.5\n", NULL, "cnn.yaml:3:9: split.val 0.5 and split.test 0.5");
