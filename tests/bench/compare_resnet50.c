@@ -1,8 +1,7 @@
 // compare_resnet50: ResNet50 beside its peers, in turns, as `compare` does with seed-cnn. `make bench` starts it.
 //
-//   compare_resnet50 [--ours PROGRAM] [--torch PROGRAM] [--onnxruntime PROGRAM] [--threads N] [--rounds N] [--seconds
-//   S]
-//                    [--manifest FILE]
+//   compare_resnet50 [--ours PROGRAM] [--torch PROGRAM] [--onnxruntime PROGRAM] [--threads N] [--rounds N]
+//                    [--seconds S] [--manifest FILE]
 //
 // Programs that are not named are those of a tree that is built, from its root. Prints the medians over the rounds and
 // the ratio to PyTorch in the same precision, and stores them. Who takes frozen features on bytes (int8) would

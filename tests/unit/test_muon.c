@@ -1,9 +1,6 @@
 // Muon's directions against the paper's recurrence, X = a X + b (X X^T) X + c (X X^T)^2 X, on whole matrices in double;
 // and what the optimizer makes of them.
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,20 +8,9 @@
 #include "engine/fit/muon.h"
 #include "engine/fit/optimizer.h"
 
-#include <cmocka.h> // last: it has a macro called fail
+#include "dense_net.h"
 
-static struct net *make_net(int inputs, int units)
-{
-  struct error error = {0};
-  struct net *net = net_new("one", (struct shape){1, 1, inputs}, DTYPE_F32);
-  net_dense(net, "out", NET_INPUT, &(struct dense){.units = units});
-  struct net_options options = {.kernels = KERNELS_NATIVE, .threads = 1, .batch = 1, .training = true};
-  if (net_plan(net, &options, &error)) fail_msg("%s", error.text);
-  net_initialise(net, 1);
-  return net;
-}
-
-// Gradients that differ from unit to unit by a thousandth of what they share: what makes Adam's steps all alike.
+// Gradients of a kernel that differ by a tenth of what they share: what makes Adam's steps all alike.
 static void make_gradients(struct net *net, uint64_t step)
 {
   for (size_t p = 0; p < net_parameter_count(net); p++) {
@@ -80,7 +66,7 @@ static void check_directions(int inputs, int units, int threads)
 {
   enum { STEPS = 3 };
   struct error error = {0};
-  struct net *net = make_net(inputs, units);
+  struct net *net = dense_net(inputs, units);
   struct muon *muon = NULL;
   assert_int_equal(muon_new(&muon, net, &error), OK);
   const struct parameter *kernel = net_parameter(net, 0);
@@ -130,7 +116,7 @@ static void no_gradient_is_no_direction(void **state)
 {
   (void)state;
   struct error error = {0};
-  struct net *net = make_net(20, 6);
+  struct net *net = dense_net(20, 6);
   struct muon *muon = NULL;
   assert_int_equal(muon_new(&muon, net, &error), OK);
   const struct parameter *kernel = net_parameter(net, 0);
@@ -156,7 +142,7 @@ static void steps_go_along_directions(void **state)
 {
   (void)state;
   struct error error = {0};
-  struct net *net = make_net(50, 20), *twin = make_net(50, 20);
+  struct net *net = dense_net(50, 20), *twin = dense_net(50, 20);
   const struct optimizer_options options = {.kind = OPTIMIZER_MUON,
                                             .momentum = 0.95F,
                                             .matrix_rate = 20,

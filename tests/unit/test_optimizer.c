@@ -1,28 +1,14 @@
 // Optimizers on a net of one dense layer, against updates written out by hand in double.
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/rng.h"
 #include "engine/fit/optimizer.h"
 
-#include <cmocka.h> // last: it has a macro called fail
+#include "dense_net.h"
 
 enum { INPUTS = 70, UNITS = 131, STEPS = 5 }; // the kernel spans several blocks
-
-static struct net *make_net(void)
-{
-  struct error error = {0};
-  struct net *net = net_new("one", (struct shape){1, 1, INPUTS}, DTYPE_F32);
-  net_dense(net, "out", NET_INPUT, &(struct dense){.units = UNITS});
-  struct net_options options = {.kernels = KERNELS_NATIVE, .threads = 1, .batch = 1, .training = true};
-  if (net_plan(net, &options, &error)) fail_msg("%s", error.text);
-  net_initialise(net, 1);
-  return net;
-}
 
 static void make_gradients(struct net *net, uint64_t step)
 {
@@ -56,7 +42,7 @@ static double updated(const struct optimizer_options *o, double w, double g, dou
 static void check_against_the_books(struct optimizer_options options)
 {
   struct error error = {0};
-  struct net *net = make_net();
+  struct net *net = dense_net(INPUTS, UNITS);
   struct optimizer *optimizer = NULL;
   assert_int_equal(optimizer_new(&optimizer, net, &options, &error), OK);
   struct {
@@ -104,7 +90,7 @@ static void every_kind_follows_its_paper(void **state)
 static void slots_have_names(void **state)
 {
   (void)state;
-  struct net *net = make_net();
+  struct net *net = dense_net(INPUTS, UNITS);
   struct optimizer *optimizer = NULL;
   net_parameter(net, 1)->trainable = false;
   assert_int_equal(optimizer_new(&optimizer, net, &(struct optimizer_options){.kind = OPTIMIZER_ADAM}, NULL), OK);
@@ -125,7 +111,7 @@ static void averages_follow_the_weights(void **state)
 {
   (void)state;
   struct error error = {0};
-  struct net *net = make_net();
+  struct net *net = dense_net(INPUTS, UNITS);
   struct optimizer *optimizer = NULL;
   const struct optimizer_options options = {.kind = OPTIMIZER_SGD, .momentum = 0.9f, .ema = 0.4f};
   assert_int_equal(optimizer_new(&optimizer, net, &options, &error), OK);
@@ -157,7 +143,7 @@ static void centralized_gradients_have_no_mean_over_inputs(void **state)
   (void)state;
   for (int threads = 1; threads <= 3; threads++) {
     struct error error = {0};
-    struct net *net = make_net();
+    struct net *net = dense_net(INPUTS, UNITS);
     struct optimizer *optimizer = NULL;
     const struct optimizer_options options = {.kind = OPTIMIZER_SGD, .centralize = true};
     assert_int_equal(optimizer_new(&optimizer, net, &options, &error), OK);
@@ -191,7 +177,7 @@ static void a_gradient_that_is_not_finite_changes_nothing(void **state)
   const float bad[] = {NAN, INFINITY, -INFINITY};
   for (int i = 0; i < 3; i++) {
     struct error error = {0};
-    struct net *net = make_net();
+    struct net *net = dense_net(INPUTS, UNITS);
     struct optimizer *optimizer = NULL;
     assert_int_equal(optimizer_new(&optimizer, net, &(struct optimizer_options){.kind = OPTIMIZER_SGD}, NULL), OK);
     make_gradients(net, 1);
@@ -213,7 +199,7 @@ static void check_threads(const struct optimizer_options *options)
 {
   float *first = NULL;
   for (int threads = 1; threads <= 4; threads++) {
-    struct net *net = make_net();
+    struct net *net = dense_net(INPUTS, UNITS);
     struct optimizer *optimizer = NULL;
     assert_int_equal(optimizer_new(&optimizer, net, options, NULL), OK);
     for (uint64_t step = 1; step <= 3; step++) {

@@ -98,9 +98,9 @@ static enum status add_chunks(struct muon *muon, size_t index, size_t *capacity,
     if (!status)
       status = mem_aligned((void **)&chunk->out, chunk->rows * matrix->columns, sizeof(float), "an optimizer", error);
     if (!status)
-      status = mem_aligned(&chunk->scratch,
-                           muon->kernels->transposed_scratch(chunk->rows, matrix->columns, matrix->columns) + 1, 1,
-                           "an optimizer", error);
+      status =
+          mem_aligned(&chunk->scratch, muon->kernels->transposed_scratch(chunk->rows, matrix->columns, matrix->columns),
+                      1, "an optimizer", error);
   }
   return status;
 }
@@ -181,7 +181,7 @@ static void multiply(const struct kernels *k, size_t n, const float *a, const fl
   k->product(n, n, &rows, packed, false, out, n);
 }
 
-// a[n, n] = c[0] + c[1] a + c[2] a^2, by way of `square`.
+// out[n, n] = c[0] + c[1] a + c[2] a^2, by way of `square`.
 static void polynomial(const struct kernels *k, size_t n, const float c[3], const float *a, void *packed, float *square,
                        float *out)
 {
@@ -198,6 +198,7 @@ static bool invert_root(const struct muon *muon, const struct matrix *matrix)
   static const float steps[][3] = {{3.4445F, -4.7750F, 2.0315F}, {3.4445F, -4.7750F, 2.0315F},
                                    {3.4445F, -4.7750F, 2.0315F}, {3.4445F, -4.7750F, 2.0315F},
                                    {3.4445F, -4.7750F, 2.0315F}, {1.875F, -1.25F, 0.375F}};
+  enum { STEPS = sizeof steps / sizeof *steps };
   const struct kernels *k = muon->kernels;
   const size_t n = matrix->columns, size = square_floats(matrix);
   float *gram = matrix->squares, *root = gram + size, *factor = root + size, *one = factor + size, *other = one + size;
@@ -212,10 +213,11 @@ static bool invert_root(const struct muon *muon, const struct matrix *matrix)
   for (size_t i = 0; i < n * n; i++) gram[i] *= inverse;
   memset(root, 0, n * n * sizeof *root);
   for (size_t i = 0; i < n; i++) root[i * n + i] = norm * matrix->scale;
-  for (size_t s = 0; s < sizeof steps / sizeof *steps; s++) {
+  for (size_t s = 0; s < STEPS; s++) {
     polynomial(k, n, steps[s], gram, matrix->packed, one, factor);
     multiply(k, n, factor, root, matrix->packed, one);
     memcpy(root, one, n * n * sizeof *root);
+    if (s + 1 == STEPS) break;
     multiply(k, n, factor, gram, matrix->packed, one);
     multiply(k, n, one, factor, matrix->packed, other);
     memcpy(gram, other, n * n * sizeof *gram);

@@ -12,11 +12,6 @@
 
 enum { BLOCK = 4096, SLOTS = 3, AT_ONCE = 8 }; // elements that one thread updates at a time
 
-struct state {
-  float *slots[SLOTS]; // NULL: frozen
-  bool checked;        // in this step, that the gradient is finite
-};
-
 enum { WHOLE = -1 };
 
 // A part of a trainable parameter: what threads share out.
@@ -29,8 +24,8 @@ struct optimizer {
   struct net *net;
   const struct kernels *kernels;
   struct optimizer_options options;
-  struct state *states; // one per parameter of the net
-  float **momenta;      // of Muon: their first slots
+  float **slots[SLOTS]; // [slot][parameter of the net]; NULL: frozen, or has no such
+  bool *checked;        // [parameter]: in this step, that the gradient is finite
   struct muon *muon;    // NULL: another kind
   size_t count;
   struct block *blocks;
@@ -90,10 +85,12 @@ enum status optimizer_new(struct optimizer **out, struct net *net, const struct 
   optimizer->kernels = native_kernels(DTYPE_F32);
   optimizer->options = *options;
   optimizer->count = net_parameter_count(net);
-  status = mem_zeroed((void **)&optimizer->states, optimizer->count, sizeof *optimizer->states, "an optimizer", error);
+  for (int slot = 0; !status && slot < SLOTS; slot++)
+    status = mem_zeroed((void **)&optimizer->slots[slot], optimizer->count, sizeof **optimizer->slots, "an optimizer",
+                        error);
   if (!status)
     status =
-        mem_zeroed((void **)&optimizer->momenta, optimizer->count, sizeof *optimizer->momenta, "an optimizer", error);
+        mem_zeroed((void **)&optimizer->checked, optimizer->count, sizeof *optimizer->checked, "an optimizer", error);
   if (!status && options->kind == OPTIMIZER_MUON) status = muon_new(&optimizer->muon, net, error);
   for (size_t i = 0; !status && i < optimizer->count; i++) {
     const struct parameter *parameter = net_parameter(net, i);
@@ -102,9 +99,8 @@ enum status optimizer_new(struct optimizer **out, struct net *net, const struct 
           fail(error, BAD_USAGE, "the gradient of %s is made in pieces: it cannot be centralized", parameter->name);
     for (int slot = 0; !status && slot < optimizer_slots(optimizer); slot++)
       if (has_slot(optimizer, i, slot))
-        status = mem_aligned((void **)&optimizer->states[i].slots[slot], parameter->count, sizeof(float),
-                             "optimizer state", error);
-    optimizer->momenta[i] = optimizer->states[i].slots[0];
+        status =
+            mem_aligned((void **)&optimizer->slots[slot][i], parameter->count, sizeof(float), "optimizer state", error);
   }
   if (!status) status = make_blocks(optimizer, error);
   if (status)
@@ -117,10 +113,11 @@ enum status optimizer_new(struct optimizer **out, struct net *net, const struct 
 void optimizer_free(struct optimizer *optimizer)
 {
   if (!optimizer) return;
-  for (size_t i = 0; optimizer->states && i < optimizer->count; i++)
-    for (int slot = 0; slot < SLOTS; slot++) free(optimizer->states[i].slots[slot]);
-  free(optimizer->states);
-  free(optimizer->momenta);
+  for (int slot = 0; slot < SLOTS; slot++) {
+    for (size_t i = 0; optimizer->slots[slot] && i < optimizer->count; i++) free(optimizer->slots[slot][i]);
+    free(optimizer->slots[slot]);
+  }
+  free(optimizer->checked);
   muon_free(optimizer->muon);
   free(optimizer->blocks);
   free(optimizer);
@@ -140,7 +137,7 @@ const char *optimizer_slot_name(const struct optimizer *optimizer, int slot)
 
 float *optimizer_slot(struct optimizer *optimizer, size_t parameter, int slot)
 {
-  return optimizer->states[parameter].slots[slot];
+  return optimizer->slots[slot][parameter];
 }
 
 // Keras' SGD: v = momentum * v - lr * g; w += v.
@@ -199,6 +196,11 @@ static const float *gradient_of(const struct optimizer *optimizer, const struct 
   return net_piece_gradient(optimizer->net, block->parameter, (size_t)block->piece, omp_get_thread_num());
 }
 
+static float *slot_of(const struct optimizer *optimizer, const struct block *block, int slot)
+{
+  return optimizer->slots[slot][block->parameter] + block->first;
+}
+
 // Whether its pieces need not be looked at one by one, which would make each of them twice.
 static bool is_bounded(const struct optimizer *optimizer, size_t parameter)
 {
@@ -211,15 +213,15 @@ static enum status check_gradients(const struct optimizer *optimizer, int thread
   size_t bad = SIZE_MAX;
   for (size_t p = 0; p < optimizer->count; p++) {
     const struct parameter *parameter = net_parameter(optimizer->net, p);
-    if (!optimizer->states[p].slots[0]) continue;
+    if (!optimizer->slots[0][p]) continue;
     if (!parameter->gradient && net_pieces_of(optimizer->net, p).count == 0)
       return fail(error, BAD_USAGE, "%s has no gradient: the net was planned for inference", parameter->name);
-    optimizer->states[p].checked = is_bounded(optimizer, p);
+    optimizer->checked[p] = is_bounded(optimizer, p);
   }
 #pragma omp parallel for schedule(dynamic, AT_ONCE) num_threads(threads) reduction(min : bad)
   for (size_t b = 0; b < optimizer->block_count; b++) {
     const struct block *block = &optimizer->blocks[b];
-    if (optimizer->states[block->parameter].checked) continue;
+    if (optimizer->checked[block->parameter]) continue;
     if (!all_finite(gradient_of(optimizer, block), block->count) && block->parameter < bad) bad = block->parameter;
   }
   if (bad == SIZE_MAX) return OK;
@@ -239,22 +241,20 @@ static bool update_block(const struct optimizer *optimizer, const struct block *
 {
   const struct optimizer_options *options = &optimizer->options;
   const struct parameter *parameter = net_parameter(optimizer->net, block->parameter);
-  const struct state *state = &optimizer->states[block->parameter];
   float rate = lr * rate_share(options, parameter);
   struct update update = update_of(options, step, rate, parameter->rank > 1);
   float *w = parameter->value + block->first;
   const float *g = gradient_of(optimizer, block);
   bool finite = true;
   if (options->kind == OPTIMIZER_SGD)
-    sgd_block(&update, block->count, w, g, state->slots[0] + block->first);
+    sgd_block(&update, block->count, w, g, slot_of(optimizer, block, 0));
   else if (is_matrix(optimizer, block->parameter))
     matrix_block(lr * options->matrix_rate, lr * options->matrix_rate * options->weight_decay, block->count, w, g);
   else
-    finite = optimizer->kernels->adam(&update.adam, block->count, w, g, state->slots[0] + block->first,
-                                      state->slots[1] + block->first);
+    finite = optimizer->kernels->adam(&update.adam, block->count, w, g, slot_of(optimizer, block, 0),
+                                      slot_of(optimizer, block, 1));
   if (options->ema > 0)
-    average_block(average_share(options->ema, step), block->count, w,
-                  state->slots[own_slots(optimizer)] + block->first);
+    average_block(average_share(options->ema, step), block->count, w, slot_of(optimizer, block, own_slots(optimizer)));
   if (options->kind == OPTIMIZER_SGD || is_matrix(optimizer, block->parameter)) finite = all_finite(w, block->count);
   if (block->piece != WHOLE) net_piece_stepped(optimizer->net, block->parameter, (size_t)block->piece);
   return finite;
@@ -266,9 +266,9 @@ enum status optimizer_step(struct optimizer *optimizer, uint64_t step, float lr,
   enum status status = check_gradients(optimizer, threads, error);
   if (status) return status;
   for (size_t p = 0; optimizer->options.centralize && p < optimizer->count; p++)
-    if (optimizer->states[p].slots[0]) centralize_gradient(net_parameter(optimizer->net, p), threads);
+    if (optimizer->slots[0][p]) centralize_gradient(net_parameter(optimizer->net, p), threads);
   if (optimizer->muon)
-    status = muon_directions(optimizer->muon, optimizer->momenta, optimizer->options.momentum, threads, error);
+    status = muon_directions(optimizer->muon, optimizer->slots[0], optimizer->options.momentum, threads, error);
   if (status) return status;
   size_t bad = SIZE_MAX;
 #pragma omp parallel for schedule(dynamic, AT_ONCE) num_threads(threads) reduction(min : bad)
@@ -285,7 +285,7 @@ void optimizer_swap_average(struct optimizer *optimizer)
   if (optimizer->options.ema <= 0) return;
   for (size_t p = 0; p < optimizer->count; p++) {
     const struct parameter *parameter = net_parameter(optimizer->net, p);
-    float *average = optimizer->states[p].slots[own_slots(optimizer)];
+    float *average = optimizer->slots[own_slots(optimizer)][p];
     for (size_t i = 0; average && i < parameter->count; i++) {
       float kept = parameter->value[i];
       parameter->value[i] = average[i];

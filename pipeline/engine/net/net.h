@@ -87,10 +87,9 @@ enum status net_plan(struct net *net, const struct net_options *options, struct 
 void net_initialise(struct net *net, uint64_t seed);
 
 bool net_precision_supported(enum net_precision precision); // by this CPU
-enum net_precision
-net_fastest_precision(void);            // on this CPU: bf16 on tiles (AMX), or where its vectors are faster than floats
-const char *net_isa(void);              // "avx512_core_bf16", "avx2", ...
-void net_library_version(char out[32]); // oneDNN's: "2.6.3"
+enum net_precision net_fastest_precision(void); // on it: bf16 where that is faster (core/cpu.h), or on tiles
+const char *net_isa(void);                      // "avx512_core_bf16", "avx2", ...
+void net_library_version(char out[32]);         // oneDNN's: "2.6.3"
 
 // --- weights ---------------------------------------------------------------------------------------------------------
 struct parameter {
