@@ -301,7 +301,7 @@ c-objects: $(filter %.c.o,$(LIB_OBJECTS))
 # chosen by a table of kernels that takes every CPU for able.
 MODEL := $(BUILD)/model
 MODEL_OBJECTS := $(addprefix $(MODEL)/,fp32_avx512.o bf16_avx512.o bf16_amx.o cpu.o isa.o)
-MODEL_TESTS := test_kernels test_ops test_separable test_gradients test_net test_net_stream test_torch_fixtures
+MODEL_TESTS := test_kernels test_ops test_winograd test_separable test_gradients test_net test_net_stream test_torch_fixtures
 $(MODEL)/fp32_%.o $(MODEL)/bf16_%.o: CFLAGS += -Wno-psabi -O1 -ffp-contract=fast -mavx2 -mfma -include tests/model/avx512.h -include tests/model/amx.h
 $(MODEL)/%.o: pipeline/engine/kernels/%.c $(BUILD)/flags
 	@mkdir -p $(@D)

@@ -134,6 +134,20 @@ struct kernels {
   void (*winners_product)(size_t w, size_t k, size_t n, const void *winners, const uint8_t *which, const void *packed,
                           void *out);
 
+  // Winograd's convolution by 3x3 kernels, fp32 alone (NULL in other tables). y is made in squares of 4x4 or 2x2
+  // pixels (`square`: 4 or 2), each from a patch of x that has two rows and columns more (side = square + 2): side^2
+  // products of matrices instead of square^2 * 9. Counts of numbers, channels and filters are multiples of 16.
+  //
+  // Matrix `number` of side^2, out[n], from kernels [9, n].
+  void (*winograd_kernel)(size_t square, size_t n, const float *kernel, size_t number, float *out);
+  // What a patch of x, [side, side, c], multiplies: a row of c numbers for matrix i at out + i * step. Rows of x are
+  // x_row floats apart.
+  void (*winograd_patch)(size_t square, size_t c, const float *x, size_t x_row, float *out, size_t step);
+  // The first rows and columns of a square of y, [square, square, f], from the products' sums, `step` apart: + bias,
+  // then max(0, .) if relu. Rows of y are y_row floats apart.
+  void (*winograd_square)(size_t square, size_t f, const float *sums, size_t step, const float *bias, bool relu,
+                          size_t rows, size_t columns, float *y, size_t y_row);
+
   // out = a + b, times 1 / (1 - rate) where mask is 255 and 0 where it is 0 (mask NULL: the sum). b may be NULL.
   void (*add_dropout)(size_t n, const void *a, const void *b, const uint8_t *mask, float scale, void *out);
   // C[m, n] += sums[m, n], rounded once, then max(0, .) if relu. C has rows of `stride` elements.

@@ -49,6 +49,12 @@ bool native_frozen_conv_covers(const struct kernels *kernels, const struct op_co
 enum status native_frozen_conv(struct op **out, const struct kernels *kernels, const struct conv_spec *spec,
                                struct error *error);
 
+// For 3x3 convolutions in fp32 that do not train and take over a batch norm; whether it covers this one.
+bool native_winograd_covers(const struct kernels *kernels, const struct op_context *context,
+                            const struct conv_spec *spec);
+enum status native_winograd(struct op **out, const struct kernels *kernels, const struct conv_spec *spec,
+                            struct error *error);
+
 // Copies a map of elements of so many bytes into the middle of zeros: pixel (0, 0) goes to (top, left). What does not
 // fit is left out. One element behind `out` is zeroed as well: an odd row of bf16 is read as far as that.
 void native_pad(size_t element, const void *map, struct shape from, void *out, struct shape to, int top, int left);

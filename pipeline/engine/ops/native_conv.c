@@ -256,6 +256,7 @@ enum status native_conv(struct op **out, const struct op_context *context, const
 {
   const struct kernels *kernels = native_kernels(context->dtype);
   if (native_frozen_conv_covers(kernels, context, spec)) return native_frozen_conv(out, kernels, spec, error);
+  if (native_winograd_covers(kernels, context, spec)) return native_winograd(out, kernels, spec, error);
   if (native_batch_conv_covers(context, spec)) return native_batch_conv(out, context, spec, error);
   if (!kernels || !covered(context, spec)) return native_others(context->dtype)->conv(out, context, spec, error);
   const struct window *w = &spec->window;
