@@ -6,10 +6,11 @@ export BENCH_PEERS="$build/bench/peers"
 
 set -- --ours "$build/bench/ours" --onnxruntime tests/bench/peers/onnxruntime_peer.js --manifest "${WORK:-work}/manifest.db"
 if [ -n "${THREADS:-}" ]; then set -- "$@" --threads "$THREADS"; fi
+if [ -n "${ISA:-}" ]; then set -- "$@" --isa "$ISA"; fi
 mkdir -p "${WORK:-work}"
 
 compare() {
-  "$build/bench/compare" "$@" --torch tests/bench/peers/torch_seed_cnn.py ${BATCH:+--batch "$BATCH"} ${ISA:+--isa "$ISA"}
+  "$build/bench/compare" "$@" --torch tests/bench/peers/torch_seed_cnn.py ${BATCH:+--batch "$BATCH"}
 }
 
 # Peers start and warm up slowly: two rounds of this take about 50 s, and where they do not fit there is one.

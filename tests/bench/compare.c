@@ -26,7 +26,6 @@ static const char *const task_names[] = {"train", "infer"}, *const precision_nam
 
 struct compare {
   struct settings settings;
-  const char *isa;
   int batch;
   int budget; // seconds; 0: none
   bool details;
@@ -45,9 +44,9 @@ static enum status add_row(struct compare *compare, const struct figure *figure,
 // Ours comes first: where the CPU has no fast bf16 it has no figure, and a peer would take a minute for a step.
 static bool takes_part(const struct compare *compare, enum task task, enum precision precision, enum side side)
 {
-  if (!compare->settings.programs[side] || (compare->isa && precision == BF16)) return false;
+  if (!compare->settings.programs[side] || (compare->settings.isa && precision == BF16)) return false;
   if (side != OURS && precision == BF16 && compare->samples[task][BF16][OURS].count == 0) return false;
-  return side != ONNXRUNTIME || (task == INFER && precision == FP32 && !compare->isa);
+  return side != ONNXRUNTIME || (task == INFER && precision == FP32 && !compare->settings.isa);
 }
 
 static enum status one_sample(struct compare *compare, enum task task, enum precision precision, enum side side,
@@ -123,7 +122,7 @@ static enum status print_ratio(struct compare *compare, enum task task, enum pre
   struct figure figure = {.unit = "images/s", .value = samples_rate(ours), .peer_value = rival.rate};
   snprintf(figure.task, sizeof figure.task, "seed-cnn %s", task_names[task]);
   if (!ours->count) {
-    if (!compare->isa) printf("%s %s: not on this CPU\n", figure.task, precision_names[precision]);
+    if (!compare->settings.isa) printf("%s %s: not on this CPU\n", figure.task, precision_names[precision]);
     return OK;
   }
   if (rival.samples) {
@@ -162,10 +161,10 @@ static enum status print_ratios(struct compare *compare, struct error *error)
   enum status status = OK;
   for (enum task task = 0; task < TASKS; task++)
     for (int precision = BF16; !status && precision >= FP32; precision--)
-      if (!compare->isa || precision == FP32) status = print_ratio(compare, task, (enum precision)precision, error);
+      if (!compare->settings.isa || precision == FP32)
+        status = print_ratio(compare, task, (enum precision)precision, error);
   if (takes_part(compare, INFER, FP32, ONNXRUNTIME) && !compare->samples[INFER][FP32][ONNXRUNTIME].count)
     puts("onnxruntime, the faster peer of inference, missing: make deps-bench");
-  if (compare->isa) printf("capped at %s; onnxruntime is left out: it cannot be capped\n", compare->isa);
   return status ? status : print_all(compare, error);
 }
 
@@ -237,7 +236,7 @@ static enum status all_details(struct compare *compare, struct error *error)
 {
   const struct conditions stages = {"stages", "fp32", compare->settings.threads, compare->batch, 1, NULL};
   enum status status = detail(compare, &stages, "", error);
-  for (enum precision p = 0; !status && p < (compare->isa ? BF16 : PRECISIONS); p++) {
+  for (enum precision p = 0; !status && p < (compare->settings.isa ? BF16 : PRECISIONS); p++) {
     const struct conditions machine = {"machine", precision_names[p], compare->settings.threads, compare->batch, 1,
                                        NULL};
     const struct conditions layers = {"layers", precision_names[p], 1, 1, 1, NULL};
@@ -259,10 +258,8 @@ static enum status compare_run(struct compare *compare, struct error *error)
   double begun = clock_seconds();
   printf("%s; %d threads, batch %d\n", host, compare->settings.threads, compare->batch);
   warn_of_load();
-  if (compare->isa && (setenv("ONEDNN_MAX_CPU_ISA", compare->isa, 1) ||
-                       (strcmp(compare->isa, "AVX2") == 0 && setenv("ATEN_CPU_CAPABILITY", "avx2", 1))))
-    return fail_errno(error, "cannot cap the instruction set");
-  enum status status = all_rounds(compare, begun, error);
+  enum status status = settings_cap(&compare->settings, error);
+  if (!status) status = all_rounds(compare, begun, error);
   if (!status) status = print_ratios(compare, error);
   if (!status && compare->details) status = all_details(compare, error);
   if (!status && compare->settings.manifest)
@@ -272,8 +269,7 @@ static enum status compare_run(struct compare *compare, struct error *error)
 
 static bool parse(struct compare *compare, int argc, char **argv)
 {
-  const struct option options[] = {{.name = "--isa", .text = &compare->isa},
-                                   {.name = "--details", .flag = &compare->details},
+  const struct option options[] = {{.name = "--details", .flag = &compare->details},
                                    {.name = "--batch", .count = &compare->batch, .most = 65536},
                                    {.name = "--budget", .count = &compare->budget, .most = 86400}};
   return settings_parse(&compare->settings, options, sizeof options / sizeof *options, argc, argv) &&

@@ -27,6 +27,7 @@ bool settings_parse(struct settings *settings, const struct option *more, size_t
                                   {.name = "--torch", .text = &settings->programs[TORCH]},
                                   {.name = "--onnxruntime", .text = &settings->programs[ONNXRUNTIME]},
                                   {.name = "--manifest", .text = &settings->manifest},
+                                  {.name = "--isa", .text = &settings->isa},
                                   {.name = "--threads", .count = &settings->threads, .most = 4096},
                                   {.name = "--rounds", .count = &settings->rounds, .most = ROUNDS_LIMIT},
                                   {.name = "--seconds", .count = &settings->seconds, .most = 3600}};
@@ -42,6 +43,16 @@ bool settings_parse(struct settings *settings, const struct option *more, size_t
       return false;
   }
   return true;
+}
+
+enum status settings_cap(const struct settings *settings, struct error *error)
+{
+  if (!settings->isa) return OK;
+  if (setenv("ONEDNN_MAX_CPU_ISA", settings->isa, 1) ||
+      (strcmp(settings->isa, "AVX2") == 0 && setenv("ATEN_CPU_CAPABILITY", "avx2", 1)))
+    return fail_errno(error, "cannot cap the instruction set");
+  printf("capped at %s; onnxruntime is left out: it cannot be capped\n", settings->isa);
+  return OK;
 }
 
 void warn_of_load(void)

@@ -12,6 +12,7 @@ enum side { OURS, TORCH, ONNXRUNTIME, SIDES };
 struct settings {
   const char *programs[SIDES]; // --ours, --torch, --onnxruntime; NULL: not asked for
   const char *manifest;        // NULL: nothing is stored
+  const char *isa;             // --isa: the instruction set that both sides may use at most; NULL: all there is
   int threads, rounds, seconds;
 };
 
@@ -26,6 +27,9 @@ struct option {
 
 // The command line over what `settings` and the options hold already; false if it has what there is not.
 bool settings_parse(struct settings *settings, const struct option *more, size_t more_count, int argc, char **argv);
+
+// Caps the instruction set of programs that are started from now on, but for onnxruntime, which has no such setting.
+enum status settings_cap(const struct settings *settings, struct error *error);
 
 // A neighbour on the same CPUs slows both sides, and not alike: says so on stdout.
 void warn_of_load(void);

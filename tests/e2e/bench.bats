@@ -105,12 +105,13 @@ resnet50_programs() {
     "features fp32 16") echo images_per_second=30 ;; "features bf16 16") echo images_per_second=60 ;;
     "features int8 16") echo images_per_second=80 ;; "head fp32 32") echo images_per_second=200 ;;
     "head bf16 32") echo images_per_second=400 ;; "head bf16 128") echo images_per_second=900 ;;
-    "resnet50 bf16 32") echo images_per_second=25 ;; *) exit 9 ;;
+    "resnet50 bf16 32") echo images_per_second=25 ;; "resnet50 fp32 16") echo images_per_second=5 ;; *) exit 9 ;;
   esac'
   fake torch 'echo "name=Torch 9"; echo "$1 $3 $7" >>"$0.seen"; case "$1 $3 $7" in
     "features fp32 16") echo images_per_second=20 ;; "features bf16 16") echo images_per_second=32 ;;
     "head fp32 32") echo images_per_second=16 ;; "head bf16 32") echo images_per_second=50 ;;
-    "head bf16 128") echo images_per_second=100 ;; "resnet50 bf16 32") echo images_per_second=10 ;; *) exit 9 ;;
+    "head bf16 128") echo images_per_second=100 ;; "resnet50 bf16 32") echo images_per_second=10 ;;
+    "resnet50 fp32 16") echo images_per_second=2 ;; *) exit 9 ;;
   esac'
 }
 
@@ -152,10 +153,24 @@ features int8 16 80.0 20.0 4.00 400.0
 head fp32 32 200.0 16.0 12.50 -
 head bf16 32 - - - -
 head bf16 128 - - - -
-everything bf16 32 - - - -" ]
+everything bf16 32 - - - -
+everything fp32 16 5.0 2.0 2.50 -" ]
   [ "$(grep -c bf16 "$work/torch.seen")" -eq 0 ]
-  [ "$(sqlite3 "$work/manifest.db" "SELECT count(*) FROM benchmark")" -eq 4 ] # onnxruntime once
+  [ "$(sqlite3 "$work/manifest.db" "SELECT count(*) FROM benchmark")" -eq 5 ] # onnxruntime once
   [ "$(sqlite3 "$work/manifest.db" "SELECT peer FROM benchmarks WHERE precision = 'int8'")" = "Torch 9 fp32" ]
+}
+
+@test "bench: ResNet50 under a cap: fp32 and bytes, without onnxruntime" {
+  resnet50_programs
+  sed -i '2i echo "$ONEDNN_MAX_CPU_ISA" >>"$0.caps"' "$work/ours" "$work/torch"
+  run resnet50 --onnxruntime "$work/onnx" --isa AVX2
+  [ "$status" -eq 0 ]
+  [[ "$output" == *"capped at AVX2; onnxruntime is left out"* ]]
+  [ "$(table)" = "features fp32 16 30.0 20.0 1.50 -
+features int8 16 80.0 20.0 4.00 -
+head fp32 32 200.0 16.0 12.50 -
+everything fp32 16 5.0 2.0 2.50 -" ]
+  [ "$(sort -u "$work/ours.caps" "$work/torch.caps")" = AVX2 ]
 }
 
 @test "bench: ResNet50: missing peers are said, and nothing of ours is no failure" {
@@ -167,7 +182,7 @@ everything bf16 32 - - - -" ]
   [ "$(sqlite3 "$work/manifest.db" "SELECT count(*), count(peer), count(ratio) FROM benchmark")" = "7|0|0" ]
   run resnet50 --ours "$work/missing" --onnxruntime "$work/onnx"
   [ "$status" -eq 0 ]
-  [ "$(table | grep -c -- ' - - - -$')" -eq 7 ]
+  [ "$(table | grep -c -- ' - - - -$')" -eq 8 ]
   [[ "$output" != *"deps-bench"* ]]
 }
 

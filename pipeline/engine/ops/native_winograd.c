@@ -13,7 +13,7 @@
 
 enum {
   CHANNELS = 16, // of x and of y: multiples of it fill the vectors of any table
-  TOGETHER = 24, // squares: four tiles of rows, whose numbers stay in the second cache
+  TOGETHER = 24, // squares: four tiles of rows; of 64 channels their numbers stay in the second cache
   SQUARES = 12   // at least, for the products to be worth what they read
 };
 
