@@ -109,7 +109,7 @@ const struct config_key config_keys[] = {
     {"features.storage", KEY_CHOICE, 0, 0, 0, CHOICES("auto", "bf16", "u8"), "auto",
      "how features are stored: bf16, which is auto; u8, in half the space, for a small loss (ACCURACY.md)"},
     {"features.precision", KEY_CHOICE, 0, 0, 0, CHOICES("auto", "int8"), "auto",
-     "what the frozen part computes in: auto, as train.precision; int8, about twice as fast, for a small loss"},
+     "what the frozen part computes in: auto, as train.precision; int8, faster without bf16, for a small loss"},
     {"features.calibrate", KEY_INTEGER, 1, 4096, 0, NULL, "64",
      "int8: number of training images used to choose the byte ranges; as many others are used to check the result"},
     {"features.least_cosine", KEY_REAL, 0, 1, 0, NULL, "0.99",

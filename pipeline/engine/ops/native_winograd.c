@@ -131,12 +131,10 @@ static size_t squares_of(struct shape y, int square)
   return (size_t)((y.h + square - 1) / square) * (size_t)((y.w + square - 1) / square);
 }
 
-// Pixels a side of the largest squares of which a map has enough; 0: there are none.
+// Pixels a side: large squares where there are enough of them.
 static int square_for(struct shape y)
 {
-  for (int square = 4; square > 1; square /= 2)
-    if (squares_of(y, square) >= SQUARES) return square;
-  return 0;
+  return squares_of(y, 4) >= SQUARES ? 4 : 2;
 }
 
 static enum status plan_memory(struct winograd_conv *conv, struct error *error)
@@ -162,7 +160,8 @@ bool native_winograd_covers(const struct kernels *kernels, const struct op_conte
 {
   const struct window *w = &spec->window;
   return kernels && kernels->winograd_patch && !context->training && spec->norm && !spec->sum && w->size == 3 &&
-         w->stride == 1 && w->x.c % CHANNELS == 0 && w->y.c % CHANNELS == 0 && square_for(w->y) > 0;
+         w->stride == 1 && w->x.c % CHANNELS == 0 && w->y.c % CHANNELS == 0 &&
+         squares_of(w->y, square_for(w->y)) >= SQUARES;
 }
 
 enum status native_winograd(struct op **out, const struct kernels *kernels, const struct conv_spec *spec,
