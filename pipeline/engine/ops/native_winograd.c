@@ -52,16 +52,16 @@ static void winograd_pack(struct op *op, float *const values[OP_PARAMETERS])
   }
 }
 
-// Square number `square` of y: its first pixel, and how many of its rows and columns y has.
+// Square number `index` of y: its first pixel, and how many of its rows and columns y has.
 struct square {
   int row, column, rows, columns;
 };
 
-static struct square square_at(const struct winograd_conv *conv, size_t square)
+static struct square square_at(const struct winograd_conv *conv, size_t index)
 {
   const struct shape *y = &conv->spec.window.y;
-  struct square at = {.row = (int)(square / conv->across) * conv->square,
-                      .column = (int)(square % conv->across) * conv->square};
+  struct square at = {.row = (int)(index / conv->across) * conv->square,
+                      .column = (int)(index % conv->across) * conv->square};
   at.rows = y->h - at.row < conv->square ? y->h - at.row : conv->square;
   at.columns = y->w - at.column < conv->square ? y->w - at.column : conv->square;
   return at;
