@@ -4,30 +4,36 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-static int spawn(pid_t *child, const char *const *arguments, int messages)
+int child_spawn(pid_t *child, const posix_spawn_file_actions_t *actions, const char *const *arguments)
 {
-  posix_spawn_file_actions_t actions;
   posix_spawnattr_t attributes;
   sigset_t all, none;
   sigfillset(&all);
   sigemptyset(&none);
-  int failed = posix_spawn_file_actions_init(&actions);
+  int failed = posix_spawnattr_init(&attributes);
   if (failed) return failed;
-  failed = posix_spawnattr_init(&attributes);
-  if (!failed) failed = posix_spawnattr_setsigdefault(&attributes, &all);
+  failed = posix_spawnattr_setsigdefault(&attributes, &all);
   if (!failed) failed = posix_spawnattr_setsigmask(&attributes, &none);
   if (!failed) failed = posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
-  if (!failed) failed = posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
+  if (!failed) failed = posix_spawnp(child, arguments[0], actions, &attributes, (char *const *)arguments, environ);
+  posix_spawnattr_destroy(&attributes);
+  return failed;
+}
+
+static int spawn(pid_t *child, const char *const *arguments, int messages)
+{
+  posix_spawn_file_actions_t actions;
+  int failed = posix_spawn_file_actions_init(&actions);
+  if (failed) return failed;
+  failed = posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
   if (!failed) failed = posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
   if (!failed) failed = posix_spawn_file_actions_adddup2(&actions, messages, 2);
   if (!failed) failed = posix_spawn_file_actions_addclosefrom_np(&actions, 3);
-  if (!failed) failed = posix_spawn(child, arguments[0], &actions, &attributes, (char *const *)arguments, environ);
-  posix_spawnattr_destroy(&attributes);
+  if (!failed) failed = child_spawn(child, &actions, arguments);
   posix_spawn_file_actions_destroy(&actions);
   return failed;
 }

@@ -1,8 +1,10 @@
-// Running another program of ours and waiting for it.
+// Running another program.
 #ifndef CORE_CHILD_H
 #define CORE_CHILD_H
 
+#include <spawn.h>
 #include <stdbool.h>
+#include <sys/types.h>
 
 #include "core/files.h"
 #include "core/status.h"
@@ -17,6 +19,10 @@ struct child_result {
 // is asked several times a second: once it says true, the program is killed, and INTERRUPTED returned.
 enum status child_run(const char *const *arguments, bool (*stop)(void *), void *self, struct child_result *result,
                       struct error *error);
+
+// Starts a program and does not wait for it: arguments[0], looked for in PATH if it has no slash, with `actions` done to
+// its descriptors and signals as any program expects them. 0, or the errno that says why not.
+int child_spawn(pid_t *child, const posix_spawn_file_actions_t *actions, const char *const *arguments);
 
 // "FOLDER/NAME", where FOLDER is beside the one that the running program is in: build/stages/weights finds
 // build/helpers/NAME by child_path(out, "helpers", "NAME").

@@ -2,14 +2,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
-#include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "core/child.h"
 #include "reports_gp.h"
 
 // What gnuplot says goes here; it is ours to read when it fails.
@@ -110,25 +109,15 @@ static void read_messages(const struct drawing *drawing, char *out, size_t size)
 
 static int spawn_gnuplot(pid_t *child, const struct drawing *drawing, const char *script)
 {
-  // -d: no ~/.gnuplot, no system-wide start-up file. SIGPIPE and the like as any program expects them.
-  char *arguments[] = {"gnuplot", "-d", (char *)script, NULL};
+  const char *arguments[] = {"gnuplot", "-d", script, NULL}; // -d: no ~/.gnuplot, no system-wide start-up file
   posix_spawn_file_actions_t actions;
-  posix_spawnattr_t attributes;
-  sigset_t all, none;
-  sigfillset(&all);
-  sigemptyset(&none);
   int failed = posix_spawn_file_actions_init(&actions);
   if (failed) return failed;
-  failed = posix_spawnattr_init(&attributes);
-  if (!failed) failed = posix_spawnattr_setsigdefault(&attributes, &all);
-  if (!failed) failed = posix_spawnattr_setsigmask(&attributes, &none);
-  if (!failed) failed = posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
-  if (!failed) failed = posix_spawn_file_actions_addchdir_np(&actions, drawing->folder);
+  failed = posix_spawn_file_actions_addchdir_np(&actions, drawing->folder);
   if (!failed) failed = posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
   if (!failed) failed = posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
   if (!failed) failed = posix_spawn_file_actions_addopen(&actions, 2, MESSAGES, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-  if (!failed) failed = posix_spawnp(child, arguments[0], &actions, &attributes, arguments, environ);
-  posix_spawnattr_destroy(&attributes);
+  if (!failed) failed = child_spawn(child, &actions, arguments);
   posix_spawn_file_actions_destroy(&actions);
   return failed;
 }
