@@ -31,6 +31,18 @@ static void warmup_rises_from_the_first_step(void **state)
   assert_rate(&schedule, 20, 1);
 }
 
+static void warmup_may_end_within_an_epoch(void **state)
+{
+  (void)state;
+  const struct schedule schedule = {.kind = SCHEDULE_COSINE, .lr = 1, .warmup_epochs = 0.4f, .epochs = 2};
+  assert_rate(&schedule, 0, 0.25);
+  assert_rate(&schedule, 3, 1);
+  assert_rate(&schedule, 4, 1);
+  assert_rate(&schedule, 12, 0.5);
+  const struct schedule shorter = {.kind = SCHEDULE_COSINE, .lr = 1, .warmup_epochs = 0.01f, .epochs = 2};
+  assert_rate(&shorter, 0, 1); // less than half a step
+}
+
 static void cosine_reaches_its_end(void **state)
 {
   (void)state;
@@ -59,6 +71,7 @@ int main(void)
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(constant_stays),
       cmocka_unit_test(warmup_rises_from_the_first_step),
+      cmocka_unit_test(warmup_may_end_within_an_epoch),
       cmocka_unit_test(cosine_reaches_its_end),
       cmocka_unit_test(steps_fall),
   };

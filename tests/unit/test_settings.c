@@ -49,7 +49,7 @@ static const struct number schedule[] = {
     {"train.lr", "0.61", offsetof(struct schedule, lr), OF_FLOAT},
     {"train.final_lr", "0.62", offsetof(struct schedule, final_lr), OF_FLOAT},
     {"train.epochs", "29", offsetof(struct schedule, epochs), OF_INT},
-    {"train.warmup_epochs", "3", offsetof(struct schedule, warmup_epochs), OF_INT},
+    {"train.warmup_epochs", "0.65", offsetof(struct schedule, warmup_epochs), OF_FLOAT},
     {"train.step_epochs", "5", offsetof(struct schedule, step_epochs), OF_INT},
     {"train.step_factor", "0.63", offsetof(struct schedule, step_factor), OF_FLOAT},
 };

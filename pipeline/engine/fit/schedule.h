@@ -9,11 +9,11 @@ enum schedule_kind { SCHEDULE_CONSTANT, SCHEDULE_COSINE, SCHEDULE_STEP };
 
 struct schedule {
   enum schedule_kind kind;
-  float lr, final_lr; // cosine ends at final_lr
-  int epochs;         // in which cosine reaches its end
-  int warmup_epochs;
-  int step_epochs;   // SCHEDULE_STEP: every so many epochs ...
-  float step_factor; // ... lr is multiplied by this
+  float lr, final_lr;  // cosine ends at final_lr
+  int epochs;          // in which cosine reaches its end
+  float warmup_epochs; // 0.1: a tenth of the steps of the first epoch
+  int step_epochs;     // SCHEDULE_STEP: every so many epochs ...
+  float step_factor;   // ... lr is multiplied by this
 };
 
 // The rate of step `step` (from 0) where an epoch has `steps_per_epoch` steps.
