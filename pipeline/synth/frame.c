@@ -9,7 +9,7 @@
 static const float degree = 3.14159265f / 180;
 
 // What a session's streams are for, and the channels of walks. Append only: the numbers are part of every picture.
-enum subject { SUBJECT_PERSON = 1, SUBJECT_PLACE, SUBJECT_CAMERA, SUBJECT_NOISE };
+enum subject { SUBJECT_PERSON = 1, SUBJECT_PLACE, SUBJECT_CAMERA, SUBJECT_NOISE, SUBJECT_LIGHT };
 enum channel {
   CHANNEL_POSE = 0, // and HAND_ANGLES - 1 more
   CHANNEL_X = 100,
@@ -91,7 +91,18 @@ static void make_camera(struct frame *frame)
   frame->quality = 60 + (int)rng_below(&rng, 36);
   frame->scene.camera.focal = 1 / (2 * frame->background.spread);
   frame->scene.camera.distance =
-      1 + frame->variety * rng_uniform(&rng, -0.15f, 0.2f); // a factor, until the frame says how near
+      1 + frame->variety * rng_uniform(&rng, -0.15f, 0.5f); // a factor, until the frame says how near
+}
+
+// A third of the hands are held before something brighter, a window, and are dark; a tenth are in a sun that does not
+// reach the wall behind them.
+static void make_light(struct frame *frame)
+{
+  struct rng rng = session_rng(&frame->walk, SUBJECT_LIGHT);
+  float where = rng_uniform(&rng, 0, 1), depth = rng_uniform(&rng, 0, 1);
+  frame->shade = frame->sun = 1;
+  if (where < 0.35f) frame->shade = powf(0.08f, frame->variety * depth);
+  if (where > 0.88f) frame->sun = 1 + 3 * frame->variety * depth;
 }
 
 // --- the frame -----------------------------------------------------------------------------------------------------
@@ -143,12 +154,13 @@ static void light_hand(struct frame *frame)
       light->direction[2] -= way[i] * eye.axes[2][i];
     }
     float flicker = walked(frame, CHANNEL_LIGHT + (uint32_t)l, 0.85f, 1.15f);
-    for (int c = 0; c < 3; c++) light->colour[c] = flicker * lamp->light[c] / (0.6f + square);
+    for (int c = 0; c < 3; c++)
+      light->colour[c] = flicker * frame->shade * frame->sun * lamp->light[c] / (0.6f + square);
     light->softness = 4 + 20 / (1 + square);
   }
   for (int c = 0; c < 3; c++) {
-    scene->ambient_above[c] = 1.1f * room->ambient[c];
-    scene->ambient_below[c] = room->ambient[c] * (0.45f + 0.4f * room->walls[4].base[c]);
+    scene->ambient_above[c] = 1.1f * frame->shade * room->ambient[c];
+    scene->ambient_below[c] = frame->shade * room->ambient[c] * (0.45f + 0.4f * room->walls[4].base[c]);
   }
 }
 
@@ -202,6 +214,7 @@ void frame_make(struct frame *frame, const struct frame_series *series, int clas
   struct rng place = session_rng(&frame->walk, SUBJECT_PLACE);
   background_make(&frame->background, &place, frame->variety, frame->scene.look.skin);
   make_camera(frame);
+  make_light(frame);
   move_eye(frame);
   if (frame->hand) make_hand(frame);
 }

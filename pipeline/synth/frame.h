@@ -21,14 +21,14 @@
 #include "synth/walk.h"
 
 // Raised when the same number becomes another picture.
-enum { SYNTH_CODE = 3 };
+enum { SYNTH_CODE = 4 };
 
 enum { FRAME_SIDE_MIN = 32, FRAME_SIDE_MAX = 1024, FRAME_TEXT = 4096 };
 
 struct frame_series {
   uint64_t seed;
   uint32_t video; // frames of a class in a session; 1: one of each class
-  float variety;  // 0..1: how far poses, place in the frame, distance, roll, noise and clutter leave the usual
+  float variety;  // 0..1: how far poses, place in the frame, distance, roll, light, noise and clutter leave the usual
 };
 
 struct frame {
@@ -37,6 +37,7 @@ struct frame {
   bool hand; // not of `nothing`
   float variety;
   float tone;
+  float shade, sun; // factors of all light on the hand, and of the lamps' alone: 1 as in the room behind it
   struct synth_scene scene;
   struct background background;
   struct gaze gaze;

@@ -49,7 +49,7 @@ static void add_hand(struct text *text, const struct frame *frame)
     add(text, "%s[%.2g,%.2g,%.2g,%.2g,%.2g,%.2g]", l ? "," : "", (double)d[0], (double)d[1], (double)d[2], (double)c[0],
         (double)c[1], (double)c[2]);
   }
-  add(text, "]");
+  add(text, "],\"shade\":%.2f,\"sun\":%.2f", (double)frame->shade, (double)frame->sun);
 }
 
 void frame_describe(const struct frame *frame, char *out, size_t size)

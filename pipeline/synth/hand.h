@@ -79,15 +79,17 @@ extern const struct hand_angle_range hand_angles[HAND_ANGLES];
 // The mean pose of a class (of `nothing`: an open hand, which nobody draws), within the limits.
 struct hand_pose hand_pose_of_class(int class);
 
-// The other way in which some classes are signed (M and N with a straight wrist and the fingers over the thumb, T with
-// the thumb away from the hook, G and X from the side); the mean pose of a class that has none.
+// The other way in which some classes are signed (A with the thumb away, E with the thumb lower, F with bent fingers, M
+// and N with a straight wrist and the fingers over the thumb, P with a ring of thumb and middle finger, R with the
+// fingers far across, T with the thumb away from the hook) or seen (D from before the palm, G and X from the side); the
+// mean pose of a class that has none.
 struct hand_pose hand_alternate_of_class(int class);
 
 // How far each angle of a class may leave the mean, either way.
 struct hand_pose hand_spread_of_class(int class);
 
 // mean + unit * spread, limited; `unit` in [-1, 1]. A walk through `unit` is a walk through the class's poses. The mean
-// goes over to the alternate as unit[WRIST_FLEXION] goes from 0 to -1/2.
+// goes over to the alternate as unit[WRIST_FLEXION] goes from 0 to -1/8.
 struct hand_pose hand_pose_at(int class, const float unit[HAND_ANGLES]);
 
 void hand_pose_limit(struct hand_pose *pose);

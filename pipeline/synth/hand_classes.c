@@ -39,15 +39,15 @@ struct class_pose {
 // clang-format off
 static const struct class_pose poses[HAND_CLASSES] = {
     /* A */ {{{82, 110, 25, 0}, {82, 110, 25, 0}, {82, 110, 25, 0}, {82, 110, 25, 0}}, {19, 34, 11, 20, 11}, {0, 0}, {0, 0, 0}},
-    /* B */ {{STRAIGHT, STRAIGHT, STRAIGHT, STRAIGHT}, {36, 47, 30, 70, 78}, {0, 0}, {0, 0, 0}},
+    /* B */ {{{2, 5, 4, -2}, STRAIGHT, {2, 5, 4, -1}, {2, 5, 4, -3}}, {36, 47, 30, 70, 78}, {0, 0}, {0, 0, 0}},
     /* C */ {{{38, 48, 28, 0}, {38, 48, 28, 0}, {38, 48, 28, 0}, {38, 48, 28, 0}}, {94, 64, 3, 9, -25}, {0, 0}, {65, 0, 0}},
     /* D */ {{STRAIGHT, {40, 78, -5, 0}, {41, 57, 32, 0}, {52, 19, 35, 0}}, {99, 31, 4, -14, -19}, {0, 0}, {45, 0, 0}},
-    /* E */ {{{45, 105, 55, 0}, {45, 105, 55, 0}, {45, 105, 55, 0}, {45, 105, 55, 0}}, {53, 57, 39, 70, 87}, {0, 0}, {0, 0, 0}},
-    /* F */ {{{45, 64, -5, 0}, {4, 8, 6, 3}, {2, 8, 6, 9}, {0, 10, 6, 16}}, {79, 39, 3, 3, -25}, {0, 0}, {30, 0, 0}},
-    /* G */ {{STRAIGHT, FIST, FIST, FIST}, {45, 39, 6, 27, 16}, {0, 0}, {0, 0, 78}},
-    /* H */ {{STRAIGHT, STRAIGHT, FIST, FIST}, {60, 53, 60, 60, 34}, {0, 0}, {0, 0, 72}},
+    /* E */ {{{55, 110, 60, -1}, {55, 110, 60, 0}, {55, 110, 60, -1}, {55, 110, 60, -3}}, {60, 62, 45, 64, 68}, {0, 0}, {0, 0, 0}},
+    /* F */ {{{45, 64, -5, 0}, {4, 8, 6, 3}, {2, 8, 6, 9}, {0, 10, 6, 20}}, {79, 39, 3, 3, -25}, {0, 0}, {18, 0, 0}},
+    /* G */ {{STRAIGHT, FIST, FIST, FIST}, {45, 39, 6, 27, 16}, {0, -18}, {0, 0, 66}},
+    /* H */ {{{2, 5, 4, -3}, STRAIGHT, FIST, FIST}, {60, 53, 60, 60, 34}, {0, -18}, {0, 0, 66}},
     /* I */ {{FIST, FIST, FIST, STRAIGHT}, {61, 60, 51, 50, 49}, {0, 0}, {0, 0, 0}},
-    /* J */ {{FIST, FIST, FIST, STRAIGHT}, {61, 60, 51, 50, 48}, {0, 0}, {0, 0, 45}},
+    /* J */ {{FIST, FIST, FIST, STRAIGHT}, {61, 60, 51, 50, 48}, {0, -18}, {0, 0, 55}},
     /* K */ {{{0, 5, 4, 8}, {25, 5, 5, 6}, FIST, FIST}, {64, 38, 10, 37, 21}, {0, 0}, {0, 0, 0}},
     /* L */ {{STRAIGHT, FIST, FIST, FIST}, {5, 65, 20, 0, 0}, {0, 0}, {0, 0, 0}},
     /* M */ {{{85, 22, 12, 0}, {85, 22, 12, 0}, {85, 22, 12, 0}, FIST}, {61, 48, 58, 70, 61}, {60, 0}, {0, 60, 0}},
@@ -58,11 +58,11 @@ static const struct class_pose poses[HAND_CLASSES] = {
     /* R */ {{{28, 0, 5, -16}, {-3, 45, 4, -4}, FIST, FIST}, {59, 57, 55, 59, 38}, {0, 0}, {0, 0, 0}},
     /* S */ {{FIST, FIST, FIST, FIST}, {77, 55, 55, 35, 53}, {0, 0}, {0, 0, 0}},
     /* T */ {{{40, 82, 54, 28}, FIST, FIST, FIST}, {29, 32, 36, 41, 9}, {0, 0}, {0, 0, 0}},
-    /* U */ {{STRAIGHT, STRAIGHT, FIST, FIST}, {62, 52, 63, 60, 33}, {0, 0}, {0, 0, 0}},
+    /* U */ {{{2, 5, 4, -3}, STRAIGHT, FIST, FIST}, {62, 52, 63, 60, 33}, {0, 0}, {0, 0, 0}},
     /* V */ {{{2, 5, 4, 12}, {2, 5, 4, 12}, FIST, FIST}, {63, 52, 63, 60, 33}, {0, 0}, {0, 0, 0}},
     /* W */ {{{2, 5, 4, 12}, STRAIGHT, {2, 5, 4, 12}, {41, 105, 33, -5}}, {91, 60, 55, 70, -16}, {0, 0}, {0, 0, 0}},
-    /* X */ {{{10, 75, 55, 0}, FIST, FIST, FIST}, {54, 59, 54, 57, 44}, {0, 0}, {-40, 0, 0}},
-    /* Y */ {{FIST, FIST, FIST, {2, 5, 4, 22}}, {5, 60, 20, 0, 0}, {0, 0}, {0, 0, 0}},
+    /* X */ {{{10, 75, 55, 0}, FIST, FIST, FIST}, {54, 59, 54, 57, 44}, {0, 0}, {-5, 0, 0}},
+    /* Y */ {{FIST, FIST, FIST, {2, 5, 4, 24}}, {5, 52, 20, 0, -8}, {0, 0}, {0, 0, 0}},
     /* Z */ {{STRAIGHT, FIST, FIST, FIST}, {56, 57, 57, 55, 46}, {0, 0}, {0, 0, -15}},
     /* del */ {{{60, 10, 5, 0}, {60, 10, 5, 0}, {60, 10, 5, 0}, {60, 10, 5, 0}}, {4, 58, 13, 70, -5}, {60, 0}, {-80, 0, 90}},
     /* nothing */ {{STRAIGHT, STRAIGHT, STRAIGHT, STRAIGHT}, {5, 50, 20, 0, 0}, {0, 0}, {0, 0, 0}},
@@ -74,11 +74,23 @@ static const struct {
   const char *class;
   struct class_pose pose;
 } alternates[] = {
+    // The thumb upright, away from the index finger.
+    {"A", {{{82, 110, 25, 0}, {82, 110, 25, 0}, {82, 110, 25, 0}, {82, 110, 25, 0}}, {18, 36, 11, 12, 3}, {0, 0}, {0, 0, -6}}},
+    // The ring seen from before the palm.
+    {"D", {{STRAIGHT, {40, 78, -5, 0}, {41, 57, 32, 0}, {52, 19, 35, 0}}, {99, 31, 4, -14, -19}, {0, 0}, {5, 0, 0}}},
+    // The thumb below the fingertips.
+    {"E", {{{50, 110, 50, 0}, {50, 110, 50, 0}, {50, 110, 50, 0}, {50, 110, 50, 0}}, {49, 61, 39, 70, 87}, {0, 0}, {0, 0, 0}}},
+    // The other fingers bent, seen from the ring's side.
+    {"F", {{{45, 64, -5, 0}, {14, 42, 24, 4}, {10, 38, 24, 9}, {4, 34, 22, 16}}, {79, 39, 3, 3, -25}, {0, 0}, {55, 0, -8}}},
     // The index finger and the thumb seen from the thumb's side.
-    {"G", {{{15, 8, 5, 0}, FIST, FIST, FIST}, {62, 38, 10, 4, 4}, {5, 0}, {-70, 0, 85}}},
+    {"G", {{{15, 8, 5, 0}, FIST, FIST, FIST}, {62, 38, 10, 4, 4}, {5, -18}, {-70, 0, 85}}},
     // The fingers over the thumb, with a straight wrist.
     {"M", {{{64, 100, 30, 0}, {64, 100, 30, 0}, {64, 100, 30, 0}, FIST}, {50, 22, 58, 58, 73}, {0, 0}, {0, 0, 0}}},
     {"N", {{{64, 100, 30, 0}, {64, 100, 30, 0}, FIST, FIST}, {17, 35, 34, 70, 64}, {0, 0}, {0, 0, 0}}},
+    // The thumb and the middle finger closed to a ring, seen from their side.
+    {"P", {{STRAIGHT, {72, 38, 15, 4}, FIST, FIST}, {89, 66, -2, 15, 15}, {50, 0}, {-75, 0, 90}}},
+    // The tips on the wrong side of each other.
+    {"R", {{{29, 0, 1, -20}, {-3, 24, 14, -5}, FIST, FIST}, {59, 57, 55, 59, 38}, {0, 0}, {0, 0, 0}}},
     // The thumb away from a raised, hooked index finger.
     {"T", {{{35, 80, 50, 2}, FIST, FIST, FIST}, {10, 45, 20, 5, 0}, {0, 0}, {0, 0, 0}}},
     // The hook from its side.
@@ -118,12 +130,13 @@ struct class_spread {
 };
 
 static const struct class_spread spreads[] = {
-    {"DF", 4, 2, 3, 28, 12, 12},          // rings that must stay closed; seen from the palm or from the side
-    {"O", 4, 1.5F, 3, 18, 12, 12},        //
-    {"BCEGHMNU", 8, 1.2F, 5, 15, 12, 12}, // fingers side by side
-    {"R", 4, 1.2F, 5, 15, 12, 12},        // crossed
-    {"JZ", 8, 2.5F, 5, 18, 12, 22},       // letters that move
-    {"", 8, 2.5F, 5, 18, 12, 12},         // all others
+    {"DF", 4, 2, 3, 28, 12, 12},        // rings that must stay closed; seen from the palm or from the side
+    {"O", 4, 1.5F, 3, 18, 12, 12},      //
+    {"BCEMNU", 8, 1.2F, 5, 15, 12, 12}, // fingers side by side
+    {"GH", 8, 1.2F, 5, 15, 12, 24},     // point to the side, or half up
+    {"R", 4, 1.2F, 5, 15, 12, 12},      // crossed
+    {"JZ", 8, 2.5F, 5, 18, 12, 26},     // letters that move
+    {"", 8, 2.5F, 5, 18, 12, 12},       // all others
 };
 
 static bool names_letter(const char *letters, const char *class)

@@ -176,6 +176,46 @@ static void test_hands_are_in_the_picture(void **state)
   }
 }
 
+// Linear light of the pixels that the hand covers.
+static float hand_light(const struct frame *frame)
+{
+  static float pixels[SIDE * SIDE * 3], coverage[SIDE * SIDE];
+  float light = 0, covered = 0;
+  memset(coverage, 0, sizeof coverage);
+  synth_draw_hand(&frame->scene, SIDE, SIDE, pixels, coverage);
+  for (int i = 0; i < SIDE * SIDE; i++)
+    if (coverage[i] == 1) light += pixels[3 * i + 1], covered += 1;
+  return light / covered;
+}
+
+// A third of the sessions have their hands in the shade, a tenth in the sun; without variety all are in the room's
+// light.
+static void test_hands_in_shade_and_sun(void **state)
+{
+  (void)state;
+  enum { SESSIONS = 600 };
+  static const struct frame_series varied = {.seed = 8, .video = 1, .variety = 1}, plain = {.seed = 8, .video = 1};
+  enum { ROOM, SHADE, SUN, KINDS };
+  int count[KINDS] = {0};
+  float light[KINDS] = {0};
+  for (uint64_t i = 0; i < SESSIONS; i++) {
+    struct frame frame;
+    frame_make(&frame, &plain, 1, i);
+    assert_true(frame.shade == 1 && frame.sun == 1);
+    frame_make(&frame, &varied, 1, i);
+    assert_true(frame.shade >= 0.08F && frame.shade <= 1 && frame.sun >= 1 && frame.sun <= 4);
+    assert_true(frame.shade == 1 || frame.sun == 1);
+    int kind = frame.shade < 1 ? SHADE : frame.sun > 1 ? SUN : ROOM;
+    count[kind]++;
+    light[kind] += hand_light(&frame);
+  }
+  assert_in_range(count[SHADE], SESSIONS * 30 / 100, SESSIONS * 40 / 100);
+  assert_in_range(count[SUN], SESSIONS * 8 / 100, SESSIONS * 16 / 100);
+  for (int kind = 0; kind < KINDS; kind++) light[kind] /= (float)count[kind];
+  assert_true(light[SHADE] < 0.6F * light[ROOM]);
+  assert_true(light[SUN] > 1.4F * light[ROOM]);
+}
+
 static void test_impossible_sides(void **state)
 {
   (void)state;
@@ -194,7 +234,8 @@ int main(void)
       cmocka_unit_test(test_same_bytes_on_any_threads), cmocka_unit_test(test_a_session_keeps_person_and_place),
       cmocka_unit_test(test_a_person_is_whole),         cmocka_unit_test(test_frames_walk_slowly),
       cmocka_unit_test(test_walks_fill_their_range),    cmocka_unit_test(test_parameters_are_recorded),
-      cmocka_unit_test(test_hands_are_in_the_picture),  cmocka_unit_test(test_impossible_sides),
+      cmocka_unit_test(test_hands_are_in_the_picture),  cmocka_unit_test(test_hands_in_shade_and_sun),
+      cmocka_unit_test(test_impossible_sides),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -142,6 +142,28 @@ static void draw(const struct draw_kernels *kernels, int sign, float *out)
   draw_by(kernels, &scene, SIDE, SIDE, out, out + SIDE * SIDE * 3);
 }
 
+// Half of a walk's range is the mean pose, a quarter and more the alternate.
+static void test_alternates(void **state)
+{
+  (void)state;
+  int alternates = 0;
+  for (int sign = 0; sign < HAND_CLASSES; sign++) {
+    struct hand_pose mean = hand_pose_of_class(sign), alternate = hand_alternate_of_class(sign);
+    alternates += memcmp(&mean, &alternate, sizeof mean) != 0;
+    static const float units[] = {0.3F, 0, -0.0625F, -0.125F, -0.7F}, shares[] = {0, 0, 0.5F, 1, 1};
+    for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
+      float unit[HAND_ANGLES] = {0};
+      unit[WRIST_FLEXION] = units[i];
+      struct hand_pose pose = hand_pose_at(sign, unit);
+      for (int a = 0; a < HAND_ANGLES; a++) {
+        float expected = mean.angle[a] + shares[i] * (alternate.angle[a] - mean.angle[a]);
+        if (a != WRIST_FLEXION) assert_float_equal(pose.angle[a], expected, 1e-4);
+      }
+    }
+  }
+  assert_true(alternates > 5);
+}
+
 static void test_same_bits_everywhere(void **state)
 {
   (void)state;
@@ -263,6 +285,7 @@ int main(void)
       cmocka_unit_test(test_thumb_turns),
       cmocka_unit_test(test_axes_stay_square),
       cmocka_unit_test(test_classes_and_limits),
+      cmocka_unit_test(test_alternates),
       cmocka_unit_test(test_same_bits_everywhere),
       cmocka_unit_test(test_same_bits_on_threads),
       cmocka_unit_test(test_outline_is_the_bodys),
