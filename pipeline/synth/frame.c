@@ -198,7 +198,7 @@ static void make_hand(struct frame *frame)
     float u = walked(frame, CHANNEL_POSE + i, -1, 1);
     unit[i] = u * fabsf(u) * (0.3f + 0.7f * frame->variety); // nearer to the mean pose than to its limits
   }
-  frame->scene.pose = hand_pose_at(frame->class, unit);
+  frame->scene.pose = hand_pose_at(frame->class, unit, frame->variety);
   light_hand(frame);
   place_hand(frame);
 }

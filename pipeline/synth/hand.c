@@ -47,12 +47,12 @@ void hand_pose_limit(struct hand_pose *pose)
   }
 }
 
-struct hand_pose hand_pose_at(int class, const float unit[HAND_ANGLES])
+struct hand_pose hand_pose_at(int class, const float unit[HAND_ANGLES], float reach)
 {
   struct hand_pose pose = hand_pose_of_class(class), alternate = hand_alternate_of_class(class);
   struct hand_pose spread = hand_spread_of_class(class);
   float other = unit[WRIST_FLEXION] < 0 ? -8 * unit[WRIST_FLEXION] : 0; // the way it is signed goes with the wrist
-  if (other > 1) other = 1;
+  other = reach * (other < 1 ? other : 1);
   for (int i = 0; i < HAND_ANGLES; i++) {
     pose.angle[i] += (alternate.angle[i] - pose.angle[i]) * other;
     pose.angle[i] += unit[i] * spread.angle[i];

@@ -89,8 +89,8 @@ struct hand_pose hand_alternate_of_class(int class);
 struct hand_pose hand_spread_of_class(int class);
 
 // mean + unit * spread, limited; `unit` in [-1, 1]. A walk through `unit` is a walk through the class's poses. The mean
-// goes over to the alternate as unit[WRIST_FLEXION] goes from 0 to -1/8.
-struct hand_pose hand_pose_at(int class, const float unit[HAND_ANGLES]);
+// goes over to what lies `reach` (0..1) of the way to the alternate as unit[WRIST_FLEXION] goes from 0 to -1/8.
+struct hand_pose hand_pose_at(int class, const float unit[HAND_ANGLES], float reach);
 
 void hand_pose_limit(struct hand_pose *pose);
 

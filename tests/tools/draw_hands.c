@@ -27,7 +27,7 @@ static void draw_cell(int class, int size, int column, int row, struct image *sh
   struct synth_scene scene = synth_scene_of_class(class);
   float unit[HAND_ANGLES] = {0};
   unit[WRIST_FLEXION] = setting("STYLE", 0);
-  scene.pose = hand_pose_at(class, unit);
+  scene.pose = hand_pose_at(class, unit, 1);
   scene.camera.yaw = setting("YAW", 0), scene.camera.pitch = setting("PITCH", 0),
   scene.camera.roll = setting("ROLL", 0);
   scene.camera.distance = setting("DISTANCE", 55);

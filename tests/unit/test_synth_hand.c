@@ -120,7 +120,7 @@ static void test_classes_and_limits(void **state)
     }
     float unit[HAND_ANGLES];
     for (int i = 0; i < HAND_ANGLES; i++) unit[i] = 1;
-    struct hand_pose jittered = hand_pose_at(sign, unit);
+    struct hand_pose jittered = hand_pose_at(sign, unit, 1);
     for (int i = 0; i < HAND_ANGLES; i++)
       assert_true(jittered.angle[i] >= hand_angles[i].low && jittered.angle[i] <= hand_angles[i].high);
   }
@@ -151,12 +151,12 @@ static void test_alternates(void **state)
     struct hand_pose mean = hand_pose_of_class(sign), alternate = hand_alternate_of_class(sign);
     alternates += memcmp(&mean, &alternate, sizeof mean) != 0;
     static const float units[] = {0.3F, 0, -0.0625F, -0.125F, -0.7F}, shares[] = {0, 0, 0.5F, 1, 1};
-    for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
-      float unit[HAND_ANGLES] = {0};
-      unit[WRIST_FLEXION] = units[i];
-      struct hand_pose pose = hand_pose_at(sign, unit);
+    for (size_t i = 0; i < 2 * (sizeof units / sizeof *units); i++) {
+      float unit[HAND_ANGLES] = {0}, reach = i % 2 ? 1 : 0.3F;
+      unit[WRIST_FLEXION] = units[i / 2];
+      struct hand_pose pose = hand_pose_at(sign, unit, reach);
       for (int a = 0; a < HAND_ANGLES; a++) {
-        float expected = mean.angle[a] + shares[i] * (alternate.angle[a] - mean.angle[a]);
+        float expected = mean.angle[a] + reach * shares[i / 2] * (alternate.angle[a] - mean.angle[a]);
         if (a != WRIST_FLEXION) assert_float_equal(pose.angle[a], expected, 1e-4);
       }
     }

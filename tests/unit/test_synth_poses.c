@@ -53,7 +53,7 @@ static void test_thumbs_are_moved_out(void **state)
     for (int i = 0; i < 20; i++, draws++) {
       float unit[HAND_ANGLES];
       for (int a = 0; a < HAND_ANGLES; a++) unit[a] = rng_uniform(&rng, -1, 1);
-      struct hand_pose pose = hand_pose_at(sign, unit), limited;
+      struct hand_pose pose = hand_pose_at(sign, unit, 1), limited;
       struct body body;
       for (int pass = 0; pass < 2; pass++) {
         body_at(&body, &pose);
