@@ -32,12 +32,13 @@ if (validated) {
 }
 
 if (!constant_lr) {
-  set label 1 "learning rate" at graph 0, graph 1.2
+  set label 1 "learning rate, thousandths" at graph 0, graph 1.2
   unset key; unset arrow
-  set ytics autofreq format "%g"
-  set yrange [0:*]
+  stats curve using (1000 * $6) nooutput
+  set ytics (0, STATS_max / 2, STATS_max) format "%.3g" # a low panel: more labels would lie on each other
+  set yrange [0:STATS_max * 1.05]
   set tmargin at screen 0.26; set bmargin at screen 0.15
   set lmargin at screen 0.06; set rmargin at screen 0.97
-  plot curve using 1:6 @line green
+  plot curve using 1:(1000 * $6) @line green
 }
 set format y

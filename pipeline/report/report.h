@@ -10,7 +10,7 @@
 #include "store/db.h"
 #include "store/runs.h"
 
-enum { REPORT_VERSION = 6 }; // raised when the pages change
+enum { REPORT_VERSION = 7 }; // raised when the pages change
 
 struct report {
   struct db *db;
