@@ -20,8 +20,8 @@ struct child_result {
 enum status child_run(const char *const *arguments, bool (*stop)(void *), void *self, struct child_result *result,
                       struct error *error);
 
-// Starts a program and does not wait for it: arguments[0], looked for in PATH if it has no slash, with `actions` done to
-// its descriptors and signals as any program expects them. 0, or the errno that says why not.
+// Starts a program and does not wait for it: arguments[0], looked for in PATH if it has no slash, with `actions` done
+// to its descriptors and signals as any program expects them. 0, or the errno that says why not.
 int child_spawn(pid_t *child, const posix_spawn_file_actions_t *actions, const char *const *arguments);
 
 // "FOLDER/NAME", where FOLDER is beside the one that the running program is in: build/stages/weights finds
