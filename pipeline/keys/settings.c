@@ -120,7 +120,7 @@ struct schedule settings_schedule(const struct config *config)
       .lr = real(config, "train.lr"),
       .final_lr = real(config, "train.final_lr"),
       .epochs = (int)config_integer(config, "train.epochs"),
-      .warmup_epochs = (float)config_real(config, "train.warmup_epochs"),
+      .warmup_epochs = real(config, "train.warmup_epochs"),
       .step_epochs = (int)config_integer(config, "train.step_epochs"),
       .step_factor = real(config, "train.step_factor"),
   };

@@ -74,7 +74,7 @@ static const struct {
   const char *class;
   struct class_pose pose;
 } alternates[] = {
-    // The thumb upright, away from the index finger.
+    // The thumb upright, a little away from the index finger.
     {"A", {{{82, 110, 25, 0}, {82, 110, 25, 0}, {82, 110, 25, 0}, {82, 110, 25, 0}}, {18, 36, 11, 12, 3}, {0, 0}, {0, 0, -6}}},
     // The ring seen from before the palm.
     {"D", {{STRAIGHT, {40, 78, -5, 0}, {41, 57, 32, 0}, {52, 19, 35, 0}}, {99, 31, 4, -14, -19}, {0, 0}, {5, 0, 0}}},
